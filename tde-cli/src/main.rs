@@ -1,0 +1,5 @@
+//! The `tde` command.
+
+#![forbid(unsafe_code)]
+
+fn main() {}
