@@ -172,16 +172,16 @@ impl CbcKey {
         }
     }
 
-    /// Decrypts one page, whose blocks do not wait for each other.
-    pub(crate) fn decrypt(&self, lane: Lane<'_>) {
+    /// Decrypts pages one after the other: the blocks of one do not wait for each other.
+    pub(crate) fn decrypt(&self, lanes: &mut [Lane<'_>]) {
         match self {
-            Self::Portable(key) => key.decrypt(lane),
+            Self::Portable(key) => key.decrypt(lanes),
             #[cfg(target_arch = "x86_64")]
-            Self::AesNi(key) => key.decrypt(lane),
+            Self::AesNi(key) => key.decrypt(lanes),
             #[cfg(target_arch = "x86_64")]
-            Self::Vaes256(key) => key.decrypt(lane),
+            Self::Vaes256(key) => key.decrypt(lanes),
             #[cfg(target_arch = "x86_64")]
-            Self::Vaes512(key) => key.decrypt(lane),
+            Self::Vaes512(key) => key.decrypt(lanes),
         }
     }
 }

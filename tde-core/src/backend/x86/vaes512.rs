@@ -61,15 +61,15 @@ impl CbcKey {
         }
     }
 
-    /// Decrypts one page.
-    pub(crate) fn decrypt(&self, lane: Lane<'_>) {
+    /// Decrypts pages one after the other.
+    pub(crate) fn decrypt(&self, lanes: &mut [Lane<'_>]) {
         let keys = self.decryption.keys();
         // SAFETY: a `CbcKey` exists on CPUs with these instructions only.
         unsafe {
             if self.decryption.is_aes128() {
-                decrypt::<AES128>(keys, lane);
+                decrypt::<AES128>(keys, lanes);
             } else {
-                decrypt::<AES256>(keys, lane);
+                decrypt::<AES256>(keys, lanes);
             }
         }
     }
@@ -209,18 +209,16 @@ fn chain<const ROUNDS: usize, const GROUPS: usize, const BLOCK: usize>(
 const IN_FLIGHT: usize = 8;
 
 #[target_feature(enable = "aes,avx,avx2,avx512f,vaes")]
-fn decrypt<const ROUNDS: usize>(keys: &RoundKeys, mut lane: Lane<'_>) {
-    let span = Span::new(&mut lane.data);
-    let mut before = lane.iv;
-    let mut at = 0;
-    // SAFETY: the reference is to 16 bytes.
-    let mut chained = unsafe { _mm_loadu_si128(before.as_ptr().cast()) };
-    chained = decrypt_lines::<ROUNDS, IN_FLIGHT>(keys, &span, &mut at, chained);
-    chained = decrypt_lines::<ROUNDS, 1>(keys, &span, &mut at, chained);
-    // SAFETY: the reference is to 16 bytes.
-    unsafe { _mm_storeu_si128(before.as_mut_ptr().cast(), chained) };
-    let (_, data) = lane.data.split_at(at);
-    aesni::decrypt_blocks::<ROUNDS>(keys, Lane { iv: before, data });
+fn decrypt<const ROUNDS: usize>(keys: &RoundKeys, lanes: &mut [Lane<'_>]) {
+    for lane in lanes {
+        let span = Span::new(&mut lane.data);
+        let mut at = 0;
+        // SAFETY: the vector has 16 bytes.
+        let before = unsafe { _mm_loadu_si128(lane.iv.as_ptr().cast()) };
+        let before = decrypt_lines::<ROUNDS, IN_FLIGHT>(keys, &span, &mut at, before);
+        let before = decrypt_lines::<ROUNDS, 1>(keys, &span, &mut at, before);
+        aesni::decrypt_blocks::<ROUNDS>(keys, &span, &mut at, before);
+    }
 }
 
 /// Decrypts as many times `N` cache lines as there are from `at` on, and gives the last block of ciphertext.
@@ -230,45 +228,43 @@ fn decrypt_lines<const ROUNDS: usize, const N: usize>(
     keys: &RoundKeys,
     span: &Span,
     at: &mut usize,
-    before: __m128i,
+    mut before: __m128i,
 ) -> __m128i {
-    // The block before each register's first, in the register's last place.
-    let mut before = _mm512_inserti32x4::<3>(_mm512_setzero_si512(), before);
     while *at + 64 * N <= span.len {
         // SAFETY: `at + 64 * N` bytes can be read.
-        let read = |at: usize| unsafe { _mm512_loadu_si512(span.from.add(at).cast()) };
-        let (first, last) = (key(keys, 0), key(keys, ROUNDS));
+        let read = |from: usize| unsafe { _mm512_loadu_si512(span.from.add(from).cast()) };
+        let first = key(keys, 0);
         let mut state = [first; N];
-        let mut chained = [last; N];
-        let mut line = before;
-        for i in 0..N {
-            // The blocks before a line's are loaded once more rather than shifted together: loads cost nothing
-            // here, while shuffles would take turns with the AES units.
-            let shifted = if i == 0 {
-                line = read(*at);
-                _mm512_alignr_epi64::<6>(line, before)
-            } else {
-                line = read(*at + 64 * i);
-                read(*at + 64 * i - 16)
-            };
-            state[i] = _mm512_xor_si512(line, first);
-            chained[i] = _mm512_xor_si512(shifted, last);
+        for (i, state) in state.iter_mut().enumerate() {
+            *state = _mm512_xor_si512(read(*at + 64 * i), first);
         }
-        before = line;
+        // SAFETY: as before.
+        let next = unsafe { _mm_loadu_si128(span.from.add(*at + 64 * N - 16).cast()) };
         for round in 1..ROUNDS {
             let key = key(keys, round);
             for state in &mut state {
                 *state = _mm512_aesdec_epi128(*state, key);
             }
         }
-        for i in 0..N {
-            let plaintext = _mm512_aesdeclast_epi128(state[i], chained[i]);
-            // SAFETY: `at + 64 * N` bytes can be written; all that were there have been read.
+        let last = key(keys, ROUNDS);
+        // Backwards, so that the blocks before are still ciphertext when plaintext goes over them. They are
+        // loaded once more rather than shifted together from what was: loads cost nothing here, while shuffles
+        // would take turns with the AES units.
+        for i in (0..N).rev() {
+            let shifted = if i == 0 {
+                let line = _mm512_inserti32x4::<3>(read(*at), before);
+                _mm512_alignr_epi64::<6>(read(*at), line)
+            } else {
+                read(*at + 64 * i - 16)
+            };
+            let plaintext = _mm512_aesdeclast_epi128(state[i], _mm512_xor_si512(shifted, last));
+            // SAFETY: `at + 64 * N` bytes can be written.
             unsafe { _mm512_storeu_si512(span.to.add(*at + 64 * i).cast(), plaintext) };
         }
+        before = next;
         *at += 64 * N;
     }
-    _mm512_extracti32x4_epi32::<3>(before)
+    before
 }
 
 #[target_feature(enable = "aes,avx,avx2,avx512f,vaes")]
