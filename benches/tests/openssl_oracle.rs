@@ -80,8 +80,8 @@ proptest! {
         first in prop_oneof![0..=u32::MAX - 40, u32::MAX - 45..=u32::MAX - 39],
     ) {
         let mut expected = Vec::new();
-        for (page, block) in pages.chunks(size).zip(first..) {
-            let iv = page_iv(base, fork, block);
+        for (page, i) in pages.chunks(size).zip(0..) {
+            let iv = page_iv(base, fork, first.wrapping_add(i));
             expected.extend(openssl(cbc(&key), Mode::Encrypt, &key, Some(&iv), page));
         }
         let internal = internal_key(&key, base);
