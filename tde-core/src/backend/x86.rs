@@ -11,6 +11,7 @@
 )]
 
 pub(super) mod aesni;
+mod first_round;
 mod lines;
 mod schedule;
 pub(super) mod vaes256;

@@ -244,7 +244,7 @@ proptest! {
         prefix: [u8; 12],
         block in prop_oneof![any::<u32>(), u32::MAX - 3000..=u32::MAX],
         within in 0..16_u64,
-        len in prop_oneof![0..300_usize, 0..40_000_usize],
+        len in prop_oneof![0..300_usize, 0..40_000_usize, 65_000..80_000_usize],
         seed: u64,
         skew in 0..64_usize,
     ) {

@@ -61,6 +61,11 @@ impl Span {
         let (from, to) = data.reborrow().into_raw();
         Self { from, to, len }
     }
+
+    /// The same without what comes after the first `len` bytes.
+    pub(super) fn up_to(&self, len: usize) -> Self {
+        Self { from: self.from, to: self.to, len: len.min(self.len) }
+    }
 }
 
 /// Hides from the optimiser that a reference is the same as before. Round keys behind it are loaded again
