@@ -20,6 +20,8 @@ mod oid;
 pub mod postgres;
 #[cfg(feature = "std")]
 pub mod provider;
+#[cfg(feature = "std")]
+pub mod relation_file;
 
 #[cfg(feature = "std")]
 pub use file::{FileError, FileErrorKind};
