@@ -22,6 +22,8 @@ pub mod postgres;
 pub mod provider;
 #[cfg(feature = "std")]
 pub mod relation_file;
+#[cfg(feature = "std")]
+pub mod verify;
 
 #[cfg(feature = "std")]
 pub use file::{FileError, FileErrorKind};
