@@ -3,6 +3,8 @@
 //! Each file under test is described by everything that its readers tell of it (`observe`); a change that
 //! leaves the description as it was is one that went unnoticed.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::std_instead_of_core, reason = "a test")]
+
 #[path = "support/corpus.rs"]
 mod corpus;
 #[path = "support/sample.rs"]

@@ -1,5 +1,7 @@
 //! Opening data directories: what is absent, damaged or odd takes nothing else with it, and is named.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::std_instead_of_core, reason = "a test")]
+
 #[path = "support/sample.rs"]
 mod sample;
 

@@ -1,5 +1,7 @@
 //! What real servers wrote is read as their manifests say.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::std_instead_of_core, reason = "a test")]
+
 #[path = "support/corpus.rs"]
 mod corpus;
 

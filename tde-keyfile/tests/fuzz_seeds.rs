@@ -1,5 +1,7 @@
 //! The bodies of the fuzz targets over seeds: files made here, those of the corpora, and cuts and flips of them.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::std_instead_of_core, reason = "a test")]
+
 #[path = "support/corpus.rs"]
 mod corpus;
 #[path = "support/sample.rs"]
