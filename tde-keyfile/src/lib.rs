@@ -23,6 +23,10 @@ mod oid;
 pub mod postgres;
 #[cfg(feature = "std")]
 pub mod provider;
+#[cfg(feature = "std")]
+pub mod relation_file;
+#[cfg(feature = "std")]
+pub mod verify;
 
 #[cfg(feature = "std")]
 pub use file::{FileError, FileErrorKind};
