@@ -235,6 +235,22 @@ fn clusters_that_servers_left_behind_have_no_warning_or_problem() {
     }
 }
 
+/// B was made with a default key for all; the others without one.
+#[test]
+fn scopes_that_use_the_default_key_are_told() {
+    let scratch = tempfile::tempdir().unwrap();
+    for corpus in corpus::all_and_excerpts() {
+        let cluster = corpus.open(scratch.path());
+        let default = corpus.principal_key(1663).map(|key| (&key["name"], &key["keyring_id"]));
+        for scope in cluster.scopes() {
+            let in_use = corpus.principal_key(u64::from(scope.oid().get()));
+            let same = in_use.map(|key| (&key["name"], &key["keyring_id"])) == default;
+            let expected = same && default.is_some() && scope.oid() != Oid::PG_DEFAULT;
+            assert_eq!(cluster.uses_default_key(scope), expected, "{} {}", corpus.name, scope.oid());
+        }
+    }
+}
+
 #[test]
 fn names_in_the_key_directory_are_all_known() {
     for corpus in corpus::all_and_excerpts() {
