@@ -160,6 +160,19 @@ fn a_damaged_wal_key_entry_leaves_the_other_ranges_verified() {
 }
 
 #[test]
+fn removed_wal_keys_show_as_ciphertext_without_a_key() {
+    let Some(copy) = copy_of("A") else { return };
+    copy.remove(KEYS);
+    let report = copy.verify();
+    let files: Vec<&str> = report.findings.iter().map(|finding| finding.file.as_str()).collect();
+    // The range of plain WAL in the first segment is still read; behind it nothing is.
+    assert_eq!(files, [FIRST, FIRST]);
+    for finding in &report.findings {
+        assert_eq!(finding.cause, Cause::NoKeyEntry { opens_with: None }, "{finding}");
+    }
+}
+
+#[test]
 fn a_plaintext_segment_where_ciphertext_belongs_is_not_encrypted() {
     let Some(cluster) = recorded("A") else { return };
     let copy = Copy::of(&cluster);
