@@ -13,6 +13,9 @@ pub mod cluster;
 #[cfg(feature = "std")]
 mod file;
 pub mod format;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "std")]
 mod index;
 mod name;

@@ -4,6 +4,7 @@
 //! so and stop when there are none.
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests; the lint knows only the tests themselves")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -142,25 +142,11 @@ fn encrypt_groups<const ROUNDS: usize, const GROUPS: usize>(keys: &RoundKeys, la
                 x[group][block] = _mm512_xor_si512(x[group][block], both);
             }
         }
-        for block in 0..4 {
-            let keys = afresh(keys);
-            for round in 1..ROUNDS {
-                let key = key(keys, round);
-                for chained in &mut chained {
-                    *chained = _mm512_aesenc_epi128(*chained, key);
-                }
-            }
-            for group in 0..GROUPS {
-                if block < 3 {
-                    let next = x[group][block + 1];
-                    chained[group] = _mm512_aesenclast_epi128(chained[group], next);
-                    x[group][block] = xor3(chained[group], next, last);
-                } else {
-                    chained[group] = _mm512_aesenclast_epi128(chained[group], last);
-                    x[group][block] = chained[group];
-                }
-            }
-        }
+        // Written out, since a loop over blocks is not always unrolled, and `x` must stay in registers.
+        chain::<ROUNDS, GROUPS, 0>(keys, last, &mut chained, &mut x);
+        chain::<ROUNDS, GROUPS, 1>(keys, last, &mut chained, &mut x);
+        chain::<ROUNDS, GROUPS, 2>(keys, last, &mut chained, &mut x);
+        chain::<ROUNDS, GROUPS, 3>(keys, last, &mut chained, &mut x);
         for group in 0..GROUPS {
             for (i, line) in transpose(x[group]).into_iter().enumerate() {
                 if group + 1 < GROUPS || 4 * group + i < pages.count {
@@ -186,6 +172,35 @@ fn encrypt_groups<const ROUNDS: usize, const GROUPS: usize>(keys: &RoundKeys, la
             }
         }
         at += 16;
+    }
+}
+
+/// Takes block `BLOCK` of each page through the cipher, from its start in `chained`, and leaves the next block's
+/// start there (after the last block of a line, the block itself). The plaintext in `x` is replaced.
+#[inline]
+#[target_feature(enable = "avx512f,vaes")]
+fn chain<const ROUNDS: usize, const GROUPS: usize, const BLOCK: usize>(
+    keys: &RoundKeys,
+    last: __m512i,
+    chained: &mut [__m512i; GROUPS],
+    x: &mut [[__m512i; 4]; GROUPS],
+) {
+    let keys = afresh(keys);
+    for round in 1..ROUNDS {
+        let key = key(keys, round);
+        for chained in chained.iter_mut() {
+            *chained = _mm512_aesenc_epi128(*chained, key);
+        }
+    }
+    for (chained, x) in chained.iter_mut().zip(x) {
+        if BLOCK < 3 {
+            let next = x[BLOCK + 1];
+            *chained = _mm512_aesenclast_epi128(*chained, next);
+            x[BLOCK] = xor3(*chained, next, last);
+        } else {
+            *chained = _mm512_aesenclast_epi128(*chained, last);
+            x[BLOCK] = *chained;
+        }
     }
 }
 
@@ -220,28 +235,37 @@ fn decrypt_lines<const ROUNDS: usize, const N: usize>(
     // The block before each register's first, in the register's last place.
     let mut before = _mm512_inserti32x4::<3>(_mm512_setzero_si512(), before);
     while *at + 64 * N <= span.len {
-        let mut ciphertext = [before; N];
-        for (i, line) in ciphertext.iter_mut().enumerate() {
-            // SAFETY: `at + 64 * N` bytes can be read.
-            *line = unsafe { _mm512_loadu_si512(span.from.add(*at + 64 * i).cast()) };
+        // SAFETY: `at + 64 * N` bytes can be read.
+        let read = |at: usize| unsafe { _mm512_loadu_si512(span.from.add(at).cast()) };
+        let (first, last) = (key(keys, 0), key(keys, ROUNDS));
+        let mut state = [first; N];
+        let mut chained = [last; N];
+        let mut line = before;
+        for i in 0..N {
+            // The blocks before a line's are loaded once more rather than shifted together: loads cost nothing
+            // here, while shuffles would take turns with the AES units.
+            let shifted = if i == 0 {
+                line = read(*at);
+                _mm512_alignr_epi64::<6>(line, before)
+            } else {
+                line = read(*at + 64 * i);
+                read(*at + 64 * i - 16)
+            };
+            state[i] = _mm512_xor_si512(line, first);
+            chained[i] = _mm512_xor_si512(shifted, last);
         }
-        let first = key(keys, 0);
-        let mut state = ciphertext.map(|line| _mm512_xor_si512(line, first));
+        before = line;
         for round in 1..ROUNDS {
             let key = key(keys, round);
             for state in &mut state {
                 *state = _mm512_aesdec_epi128(*state, key);
             }
         }
-        let last = key(keys, ROUNDS);
         for i in 0..N {
-            let shifted =
-                _mm512_alignr_epi64::<6>(ciphertext[i], if i == 0 { before } else { ciphertext[i - 1] });
-            let plaintext = _mm512_aesdeclast_epi128(state[i], _mm512_xor_si512(shifted, last));
-            // SAFETY: `at + 64 * N` bytes can be written; this line was read before.
+            let plaintext = _mm512_aesdeclast_epi128(state[i], chained[i]);
+            // SAFETY: `at + 64 * N` bytes can be written; all that were there have been read.
             unsafe { _mm512_storeu_si512(span.to.add(*at + 64 * i).cast(), plaintext) };
         }
-        before = ciphertext[N - 1];
         *at += 64 * N;
     }
     _mm512_extracti32x4_epi32::<3>(before)
