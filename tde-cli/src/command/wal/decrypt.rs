@@ -61,7 +61,7 @@ pub(crate) fn run(args: &DecryptArgs) -> Result<Status, Failure> {
     let find = |segment: &PathBuf| find(data_directory, segment, args.name.as_deref());
     let jobs = decrypt::plan(args.segments.iter().map(find).collect(), &args.output, COMMAND);
     let cluster = open::cluster(&args.cluster)?;
-    let ranges = cluster.wal_key_ranges().map(KeyRanges::from_ranges).map_err(open::scope_failure)?;
+    let ranges = cluster.wal_key_ranges().map_err(open::scope_failure)?;
     if ranges.ranges().is_empty() {
         output::warning(
             "there are no WAL key ranges, so this is plaintext to pg_tde and is copied as it is",
