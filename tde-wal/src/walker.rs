@@ -308,8 +308,8 @@ impl<'h> RecordWalker<'h> {
             State::StartAt(offset) => {
                 // The header's own place stands for the first record after it, as the server takes it.
                 let offset = if *offset == 0 { first } else { *offset };
-                let begins = offset >= first && offset % 8 == 0 && !(offset == first && found != 0);
-                if !begins {
+                let rest = align8(usize::try_from(found).unwrap_or(usize::MAX).min(room));
+                if offset < first + rest || offset % 8 != 0 {
                     let record = Lsn::new(header.address.get().saturating_add(offset as u64));
                     return self.fail(record, EndReason::NoRecordHere);
                 }
