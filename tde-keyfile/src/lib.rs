@@ -27,6 +27,8 @@ pub mod provider;
 pub mod relation_file;
 #[cfg(feature = "std")]
 pub mod verify;
+#[cfg(feature = "std")]
+pub mod wal_file;
 
 #[cfg(feature = "std")]
 pub use file::{FileError, FileErrorKind};

@@ -31,7 +31,7 @@ pub(super) fn diagnose(
     search: bool,
     guess: Option<RightIv>,
 ) -> (Cause, Option<RightIv>) {
-    // Before looking for zeros, of which plaintext pages have enough.
+    // Plaintext has runs of zeros of its own, so that it has to be ruled out first.
     if is_plaintext(stored, block, context.checksums) {
         return (Cause::NotEncrypted, None);
     }

@@ -94,7 +94,7 @@ fn scope_row(scope: &ScopeReport) -> [String; 7] {
     [
         name,
         key.map_or("-".into(), |key| {
-            format!("{}{}", key.name, if key.is_default_key { " (default)" } else { "" })
+            format!("{}{}", key.name, if key.uses_default_key { " (default)" } else { "" })
         }),
         key.map_or("-".into(), |key| match &key.provider_name {
             Some(name) => format!("{name} ({})", key.provider_id),
