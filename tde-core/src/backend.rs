@@ -91,11 +91,15 @@ pub(crate) struct Lane<'a> {
 }
 
 /// The most pages that are encrypted side by side.
-const MAX_LANES: usize = 16;
+const MAX_LANES: usize = 32;
 
 /// How many of `pages` equally long pages to encrypt in the next batch.
+///
+/// A batch takes hardly less time for having fewer pages, so that a small tail is dear: 33 to 40 pages are shared out
+/// over two batches instead. (AVX-512, 8 KiB pages: 9.1 us for 32 and 5.2 us for one, but 7.1 us for 17 and 5.7 us
+/// for 16.)
 pub(crate) fn batch_of(pages: usize) -> usize {
-    pages.min(MAX_LANES)
+    if (MAX_LANES + 1..=MAX_LANES + 8).contains(&pages) { pages - 16 } else { pages.min(MAX_LANES) }
 }
 
 /// Room for a batch.
@@ -172,16 +176,16 @@ impl CbcKey {
         }
     }
 
-    /// Decrypts one page, whose blocks do not wait for each other.
-    pub(crate) fn decrypt(&self, lane: Lane<'_>) {
+    /// Decrypts pages one after the other: the blocks of one do not wait for each other.
+    pub(crate) fn decrypt(&self, lanes: &mut [Lane<'_>]) {
         match self {
-            Self::Portable(key) => key.decrypt(lane),
+            Self::Portable(key) => key.decrypt(lanes),
             #[cfg(target_arch = "x86_64")]
-            Self::AesNi(key) => key.decrypt(lane),
+            Self::AesNi(key) => key.decrypt(lanes),
             #[cfg(target_arch = "x86_64")]
-            Self::Vaes256(key) => key.decrypt(lane),
+            Self::Vaes256(key) => key.decrypt(lanes),
             #[cfg(target_arch = "x86_64")]
-            Self::Vaes512(key) => key.decrypt(lane),
+            Self::Vaes512(key) => key.decrypt(lanes),
         }
     }
 }
