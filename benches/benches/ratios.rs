@@ -3,6 +3,8 @@
 //! `cargo bench -p tde-benches --bench ratios [--features ipsec-mb] [-- FILTER]` prints the rows whose text has
 //! FILTER in it. The exit status is 1 when a row misses its ratio.
 
+#![allow(clippy::expect_used, reason = "a bench may panic")]
+
 use std::process::ExitCode;
 
 use tde_benches::buffers::Aligned;
