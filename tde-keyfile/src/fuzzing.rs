@@ -9,6 +9,8 @@
     reason = "a broken promise must be seen"
 )]
 
+pub mod postgres;
+
 use alloc::string::ToString as _;
 
 use tde_core::{PrincipalKey, WrapKey};
