@@ -8,6 +8,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -51,7 +52,8 @@ pub(crate) struct OutputFile {
 
 #[derive(Debug)]
 enum Sink {
-    Stdout(io::StdoutLock<'static>),
+    /// Not through the line buffer that `io::stdout` has: this is binary.
+    Stdout(File),
     /// A device or FIFO that exists already: there is nothing to replace.
     Special(PathBuf, File),
     Temporary(Pending),
@@ -81,7 +83,10 @@ impl OutputFile {
                     "redirect standard output, name a file with `-o FILE`, or insist with `--force`",
                 ));
             }
-            Target::Stdout => return Ok(Self { sink: Sink::Stdout(io::stdout().lock()) }),
+            Target::Stdout => {
+                let stdout = io::stdout().as_fd().try_clone_to_owned()?;
+                return Ok(Self { sink: Sink::Stdout(stdout.into()) });
+            }
             Target::File(path) => path,
         };
         match fs::symlink_metadata(path) {
