@@ -10,5 +10,7 @@ extern crate std;
 
 mod oid;
 pub mod postgres;
+#[cfg(all(feature = "write", unix))]
+pub mod storage;
 
 pub use oid::{Oid, RelationLocator, RelationNumber};
