@@ -1,0 +1,28 @@
+//! The commands, one file each.
+
+pub(crate) mod completions;
+pub(crate) mod man;
+pub(crate) mod version;
+
+use clap::CommandFactory;
+use clap::error::ErrorKind;
+
+use crate::args::{Cli, Command};
+use crate::failure::{Failure, Status};
+
+/// Runs what the command line asks for.
+///
+/// # Errors
+/// Whatever keeps the command from its work; findings in the data are a [`Status`].
+pub(crate) fn run(cli: Cli) -> Result<Status, Failure> {
+    if cli.version {
+        return version::run();
+    }
+    let Some(command) = cli.command else {
+        Cli::command().error(ErrorKind::MissingSubcommand, "a command is required; see `tde --help`").exit()
+    };
+    match command {
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+    }
+}
