@@ -4,10 +4,9 @@ pub(crate) mod completions;
 pub(crate) mod man;
 pub(crate) mod version;
 
-use clap::CommandFactory;
 use clap::error::ErrorKind;
 
-use crate::args::{Cli, Command};
+use crate::args::{self, Cli, Command};
 use crate::failure::{Failure, Status};
 
 /// Runs what the command line asks for.
@@ -15,11 +14,11 @@ use crate::failure::{Failure, Status};
 /// # Errors
 /// Whatever keeps the command from its work; findings in the data are a [`Status`].
 pub(crate) fn run(cli: Cli) -> Result<Status, Failure> {
-    if cli.version {
+    if cli.print_version {
         return version::run();
     }
     let Some(command) = cli.command else {
-        Cli::command().error(ErrorKind::MissingSubcommand, "a command is required; see `tde --help`").exit()
+        args::usage_error(&[], ErrorKind::MissingSubcommand, "a command is required")
     };
     match command {
         Command::Completions(args) => completions::run(&args),

@@ -9,18 +9,15 @@
 mod args;
 mod command;
 mod failure;
+mod input;
 mod interrupt;
 mod output;
 mod output_file;
 
-use clap::Parser;
 use std::process::ExitCode;
 
-use crate::args::Cli;
-
 fn main() -> ExitCode {
-    // Usage errors leave here with status 2, `--help` with 0.
-    let cli = Cli::parse();
+    let cli = args::parse();
     let status = match interrupt::install().and_then(|()| command::run(cli)) {
         Ok(status) => status,
         Err(failure) if failure.is_broken_pipe() => failure::Status::Good,

@@ -6,7 +6,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory};
 use clap_mangen::Man;
 
-use crate::args::Cli;
+use crate::args::{self, Cli};
 use crate::failure::{Failure, Status};
 use crate::output::Printer;
 
@@ -31,12 +31,11 @@ pub(crate) fn run(args: &ManArgs) -> Result<Status, Failure> {
     for name in &args.command {
         match command.find_subcommand(name) {
             Some(found) => command = found,
-            None => Cli::command()
-                .error(
-                    ErrorKind::InvalidSubcommand,
-                    format!("`{}` has no command `{name}`", command.get_name()),
-                )
-                .exit(),
+            None => args::usage_error(
+                &["man"],
+                ErrorKind::InvalidValue,
+                format!("`{}` has no command `{name}`", command.get_name()),
+            ),
         }
     }
     let mut page = Vec::new();
