@@ -15,7 +15,7 @@ use crate::failure::{Failure, Status};
 /// Whatever keeps the command from its work; findings in the data are a [`Status`].
 pub(crate) fn run(cli: Cli) -> Result<Status, Failure> {
     if cli.print_version {
-        return version::run();
+        return version::run(cli.verbose > 0);
     }
     let Some(command) = cli.command else {
         args::usage_error(&[], ErrorKind::MissingSubcommand, "a command is required")
