@@ -1,0 +1,163 @@
+//! A data directory, opened: its scopes, the keys of its relations, the ranges of its WAL.
+//!
+//! ```no_run
+//! use tde_keyfile::cluster::{Cluster, OpenOptions, RelationKey};
+//! use tde_keyfile::{Oid, RelationLocator, RelationNumber};
+//!
+//! let cluster = Cluster::open("/var/lib/postgresql/17/main", &OpenOptions::new())?;
+//! let locator = RelationLocator {
+//!     tablespace: Oid::PG_DEFAULT,
+//!     database: Oid::new(16384),
+//!     relation: RelationNumber::new(16397),
+//! };
+//! match cluster.relation_key(&locator)? {
+//!     RelationKey::Key(key) => println!("encrypted with {}", key.cipher()),
+//!     RelationKey::NoEntry => println!("no key: pg_tde takes the relation for plaintext"),
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod error;
+mod note;
+mod open;
+mod options;
+mod providers;
+mod scope;
+mod unlock;
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use std::path::{Path, PathBuf};
+
+use tde_core::InternalKey;
+use tde_wal::{KeyRange, RangeEntry, RangeKind, WalCipher, resolve};
+
+use crate::format::FormatError;
+use crate::format::keys_version::KeysVersion;
+use crate::format::relation_keys::EntryState;
+use crate::oid::{Oid, RelationLocator};
+
+pub use error::{ClusterError, PrincipalKeyError, PrincipalKeyErrorKind, ScopeError};
+pub use note::{Note, NoteKind, Severity};
+pub use options::OpenOptions;
+pub use providers::{ListedProvider, Provider, ProviderRecordError, ProvidersFile};
+pub use scope::{RangeCounts, Scope, ScopeKind, ScopeState};
+pub use unlock::UnlockedKey;
+
+/// The key files of a data directory, read once by [`Cluster::open`]. Nothing is read again later, and
+/// internal keys are unwrapped only when asked for.
+#[derive(Debug)]
+pub struct Cluster {
+    directory: PathBuf,
+    scopes: BTreeMap<Oid, Scope>,
+    providers: BTreeMap<Oid, ProvidersFile>,
+    keys_version: Option<KeysVersion>,
+    notes: Vec<Note>,
+}
+
+/// What the key files say of a relation.
+#[derive(Debug)]
+#[allow(clippy::exhaustive_enums)]
+pub enum RelationKey {
+    /// The relation is encrypted with this key.
+    Key(InternalKey),
+    /// There is no key entry, so that `pg_tde` takes the relation for plaintext. Nothing authenticates
+    /// an absence: a removed entry looks the same, and only the relation's pages tell.
+    NoEntry,
+}
+
+impl Cluster {
+    /// The data directory.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// All scopes that have a file, by OID: databases, the default key (1663), the server (1664).
+    pub fn scopes(&self) -> impl ExactSizeIterator<Item = &Scope> {
+        self.scopes.values()
+    }
+
+    /// The scope with this OID; `None` if it has no file, which means the same as an empty one.
+    #[must_use]
+    pub fn scope(&self, oid: Oid) -> Option<&Scope> {
+        self.scopes.get(&oid)
+    }
+
+    /// All providers files, by OID.
+    pub fn providers(&self) -> impl ExactSizeIterator<Item = &ProvidersFile> {
+        self.providers.values()
+    }
+
+    /// The contents of `keys_version`, if it is there and can be read.
+    #[must_use]
+    pub const fn keys_version(&self) -> Option<&KeysVersion> {
+        self.keys_version.as_ref()
+    }
+
+    /// What is odd, in the order in which it was met.
+    #[must_use]
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    /// Unwraps the key of a relation, found in constant time.
+    ///
+    /// # Errors
+    /// [`ScopeError`] if the database's key file cannot be read, if there is an entry but its scope is
+    /// locked, or if the entry cannot be read or does not unwrap. None of these may be taken for
+    /// [`RelationKey::NoEntry`].
+    pub fn relation_key(&self, locator: &RelationLocator) -> Result<RelationKey, Arc<ScopeError>> {
+        let Some(scope) = self.scopes.get(&locator.database) else { return Ok(RelationKey::NoEntry) };
+        if let ScopeState::Unreadable(error) = scope.state() {
+            return Err(Arc::clone(error));
+        }
+        let place = scope.relation_index().and_then(|index| index.get(locator.tablespace, locator.relation));
+        let entry = scope.relation_keys().zip(place).and_then(|(keys, place)| keys.entry(place));
+        let Some(entry) = entry else { return Ok(RelationKey::NoEntry) };
+        let damaged = |error| Arc::new(ScopeError::Format { path: scope.path().to_path_buf(), error });
+        let EntryState::Key(entry) = entry.state().map_err(damaged)? else {
+            return Ok(RelationKey::NoEntry);
+        };
+        match scope.unlocked_key().map_err(Arc::clone)? {
+            Some(key) => entry.unwrap_key(key.wrap_key()).map(RelationKey::Key).map_err(damaged),
+            None => Ok(RelationKey::NoEntry),
+        }
+    }
+
+    /// Unwraps the keys of the WAL ranges, in the order of the file; none if there is no server scope.
+    ///
+    /// INVALID entries and those never written under are left out; each range ends where the next
+    /// begins (`pg_tde` 2.2.0, `pg_tde_fetch_wal_keys`).
+    ///
+    /// # Errors
+    /// [`ScopeError`] if `wal_keys` cannot be read, is locked, or an entry that counts cannot be read or
+    /// does not unwrap.
+    pub fn wal_internal_keys(&self) -> Result<Vec<(RangeEntry, InternalKey)>, Arc<ScopeError>> {
+        let Some(scope) = self.scopes.get(&Oid::PG_GLOBAL) else { return Ok(Vec::new()) };
+        let key = scope.unlocked_key().map_err(Arc::clone)?;
+        let Some((keys, key)) = scope.wal_keys().zip(key) else { return Ok(Vec::new()) };
+        let damaged =
+            |error: FormatError| Arc::new(ScopeError::Format { path: scope.path().to_path_buf(), error });
+        let mut ranges = Vec::with_capacity(keys.len());
+        for entry in keys.entries() {
+            let entry = entry.map_err(damaged)?;
+            if entry.kind() == RangeKind::Invalid || !entry.is_started() {
+                continue;
+            }
+            let internal = entry.unwrap_key(key.wrap_key()).map_err(damaged)?;
+            ranges.push((RangeEntry { start: entry.start(), kind: entry.kind() }, internal));
+        }
+        Ok(ranges)
+    }
+
+    /// The WAL ranges with their keys, ready to transform WAL.
+    ///
+    /// # Errors
+    /// As [`wal_internal_keys`](Self::wal_internal_keys).
+    pub fn wal_key_ranges(&self) -> Result<Vec<KeyRange<WalCipher>>, Arc<ScopeError>> {
+        let keys = self.wal_internal_keys()?;
+        Ok(resolve(keys.iter().map(|(entry, key)| (*entry, Some(WalCipher::new(key))))).collect())
+    }
+}
