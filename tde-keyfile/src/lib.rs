@@ -15,6 +15,8 @@ mod file;
 pub mod format;
 #[cfg(feature = "std")]
 mod index;
+#[cfg(all(feature = "passphrase", unix))]
+pub mod master_key;
 mod name;
 mod oid;
 pub mod postgres;

@@ -63,6 +63,7 @@ use std::path::Path;
 pub use disk::DiskStorage;
 pub use error::{Error, Operation};
 pub use hash::ContentHash;
+pub(crate) use journal::is_temporary_name;
 pub use journal::{JOURNAL_NAME, Journal, JournalEntry, JournalError, Phase};
 pub use plan::{After, Before, Change, Plan, Transform};
 pub use read::{FileContent, read_file};
@@ -70,6 +71,7 @@ pub use recovery::{InterruptedWork, Recovery, interrupted_work};
 pub use replace::replace_file;
 pub use server::{ServerCheck, ensure_server_stopped};
 pub use stage::NewFileAccess;
+pub(crate) use stage::directory_of;
 pub use writer::{Applied, LOCK_NAME, Writer};
 
 /// The operations that a writer of key files needs of a file system.
@@ -118,6 +120,25 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// # Errors
     /// Those of the operating system.
     fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Overwrites the content of a regular file with zeros, in place and durably.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn overwrite(&self, path: &Path) -> io::Result<()>;
+
+    /// Removes an empty directory.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn remove_directory(&self, path: &Path) -> io::Result<()>;
+
+    /// Whether what is written to a directory stays in memory (or goes to swap space at worst), because its
+    /// file system has no disk. `false` where the system does not tell.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn is_memory(&self, directory: &Path) -> io::Result<bool>;
 
     /// Makes the directory's names durable.
     ///

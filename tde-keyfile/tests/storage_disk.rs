@@ -333,6 +333,15 @@ impl Storage for Meddling {
     fn remove(&self, path: &Path) -> io::Result<()> {
         DISK.remove(path)
     }
+    fn overwrite(&self, path: &Path) -> io::Result<()> {
+        DISK.overwrite(path)
+    }
+    fn remove_directory(&self, path: &Path) -> io::Result<()> {
+        DISK.remove_directory(path)
+    }
+    fn is_memory(&self, directory: &Path) -> io::Result<bool> {
+        DISK.is_memory(directory)
+    }
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
         DISK.sync_directory(directory)
     }

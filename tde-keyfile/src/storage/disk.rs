@@ -67,6 +67,36 @@ impl Storage for DiskStorage {
         fs::remove_file(path)
     }
 
+    fn overwrite(&self, path: &Path) -> io::Result<()> {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
+            .open(path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        io::copy(&mut io::repeat(0).take(metadata.len()), &mut file)?;
+        file.sync_all()
+    }
+
+    fn remove_directory(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir(path)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn is_memory(&self, directory: &Path) -> io::Result<bool> {
+        // f_type of statfs(2): TMPFS_MAGIC and RAMFS_MAGIC of linux/magic.h. The field's width differs between
+        // architectures.
+        let kind = rustix::fs::statfs(directory)?.f_type as u64 & 0xffff_ffff;
+        Ok(kind == 0x0102_1994 || kind == 0x8584_58f6)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn is_memory(&self, _directory: &Path) -> io::Result<bool> {
+        Ok(false)
+    }
+
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
         open_directory(directory)?.sync_all()
     }

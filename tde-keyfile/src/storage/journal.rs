@@ -210,7 +210,7 @@ pub(super) fn temporary_name(id: &[u8; 16], index: usize) -> String {
 }
 
 /// Whether a name is one that [`temporary_name`] makes.
-pub(super) fn is_temporary_name(name: &OsStr) -> bool {
+pub(crate) fn is_temporary_name(name: &OsStr) -> bool {
     let parts = || {
         let (id, index) = name.to_str()?.strip_prefix("tde-")?.strip_suffix(".new")?.split_once('-')?;
         let hex = id.len() == 32 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));

@@ -80,7 +80,7 @@ pub(super) fn stat_directory(storage: &dyn Storage, directory: &Path) -> Result<
 }
 
 /// The directory that holds a file.
-pub(super) fn directory_of(path: &Path) -> &Path {
+pub(crate) fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -153,6 +153,22 @@ impl<S: Storage> Storage for FailingStorage<S> {
         self.inner.remove(path)
     }
 
+    fn overwrite(&self, path: &Path) -> io::Result<()> {
+        lock(&self.plan).syncs += 1;
+        self.check()?;
+        self.inner.overwrite(path)
+    }
+
+    fn remove_directory(&self, path: &Path) -> io::Result<()> {
+        self.check()?;
+        self.inner.remove_directory(path)
+    }
+
+    fn is_memory(&self, directory: &Path) -> io::Result<bool> {
+        self.check()?;
+        self.inner.is_memory(directory)
+    }
+
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
         lock(&self.plan).syncs += 1;
         self.check()?;

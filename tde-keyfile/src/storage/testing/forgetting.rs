@@ -385,6 +385,32 @@ impl Storage for ForgettingStorage {
         state.change_name(parent, NameChange::Unlink(name, id))
     }
 
+    fn overwrite(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.enter()?;
+        let id = state.find(path)?;
+        let now = state.tick();
+        let file = Self::file(&mut state, id)?;
+        file.cached.content.fill(0);
+        file.cached.modified = now;
+        file.durable = file.cached.clone();
+        Ok(())
+    }
+
+    fn remove_directory(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.enter()?;
+        let (parent, name) = state.parent_of(path)?;
+        let id = *state.directory(parent)?.cached.get(&name).ok_or(io::ErrorKind::NotFound)?;
+        if !state.directory(id)?.cached.is_empty() {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        }
+        state.change_name(parent, NameChange::Unlink(name, id))
+    }
+
+    /// It models a disk.
+    fn is_memory(&self, _directory: &Path) -> io::Result<bool> {
+        self.enter().map(|_| false)
+    }
+
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
         let mut state = self.enter()?;
         let id = state.find(directory)?;
