@@ -31,7 +31,7 @@ use alloc::vec::Vec;
 use std::path::{Path, PathBuf};
 
 use tde_core::InternalKey;
-use tde_wal::{KeyRange, RangeEntry, RangeKind, WalCipher, resolve};
+use tde_wal::{KeyRanges, RangeEntry, RangeKind};
 
 use crate::format::FormatError;
 use crate::format::keys_version::KeysVersion;
@@ -55,6 +55,8 @@ pub struct Cluster {
     keys_version: Option<KeysVersion>,
     notes: Vec<Note>,
 }
+
+type WalEntries = Vec<(RangeEntry, Result<InternalKey, Arc<ScopeError>>)>;
 
 /// What the key files say of a relation.
 #[derive(Debug)]
@@ -83,6 +85,15 @@ impl Cluster {
     #[must_use]
     pub fn scope(&self, oid: Oid) -> Option<&Scope> {
         self.scopes.get(&oid)
+    }
+
+    /// Whether a scope uses the default key: `pg_tde` takes it to if its header and that of the default
+    /// key's scope name the same key of the same provider, however that came about.
+    #[must_use]
+    pub fn uses_default_key(&self, scope: &Scope) -> bool {
+        let default = self.scopes.get(&Oid::PG_DEFAULT).and_then(Scope::principal_key);
+        let own = scope.principal_key().filter(|_| scope.oid() != Oid::PG_DEFAULT);
+        default.zip(own).is_some_and(|(default, own)| default.is_same_key(own))
     }
 
     /// All providers files, by OID.
@@ -128,36 +139,63 @@ impl Cluster {
 
     /// Unwraps the keys of the WAL ranges, in the order of the file; none if there is no server scope.
     ///
-    /// INVALID entries and those never written under are left out; each range ends where the next
-    /// begins (`pg_tde` 2.2.0, `pg_tde_fetch_wal_keys`).
+    /// INVALID entries and those never written under are left out (`pg_tde` 2.2.0,
+    /// `pg_tde_fetch_wal_keys`).
     ///
     /// # Errors
     /// [`ScopeError`] if `wal_keys` cannot be read, is locked, or an entry that counts cannot be read or
     /// does not unwrap.
     pub fn wal_internal_keys(&self) -> Result<Vec<(RangeEntry, InternalKey)>, Arc<ScopeError>> {
-        let Some(scope) = self.scopes.get(&Oid::PG_GLOBAL) else { return Ok(Vec::new()) };
-        let key = scope.unlocked_key().map_err(Arc::clone)?;
-        let Some((keys, key)) = scope.wal_keys().zip(key) else { return Ok(Vec::new()) };
-        let damaged =
-            |error: FormatError| Arc::new(ScopeError::Format { path: scope.path().to_path_buf(), error });
-        let mut ranges = Vec::with_capacity(keys.len());
-        for entry in keys.entries() {
-            let entry = entry.map_err(damaged)?;
-            if entry.kind() == RangeKind::Invalid || !entry.is_started() {
-                continue;
-            }
-            let internal = entry.unwrap_key(key.wrap_key()).map_err(damaged)?;
-            ranges.push((RangeEntry { start: entry.start(), kind: entry.kind() }, internal));
-        }
-        Ok(ranges)
+        self.wal_entries()?.into_iter().map(|(entry, key)| Ok((entry, key?))).collect()
     }
 
-    /// The WAL ranges with their keys, ready to transform WAL.
+    /// The WAL ranges with their keys, ready to transform WAL. Without a server scope there are none, and
+    /// all WAL is plain.
     ///
     /// # Errors
     /// As [`wal_internal_keys`](Self::wal_internal_keys).
-    pub fn wal_key_ranges(&self) -> Result<Vec<KeyRange<WalCipher>>, Arc<ScopeError>> {
+    pub fn wal_key_ranges(&self) -> Result<KeyRanges, Arc<ScopeError>> {
         let keys = self.wal_internal_keys()?;
-        Ok(resolve(keys.iter().map(|(entry, key)| (*entry, Some(WalCipher::new(key))))).collect())
+        Ok(KeyRanges::from_entries(keys.into_iter().map(|(entry, key)| (entry, Some(key)))))
+    }
+
+    /// The same where entries are damaged: a range whose key does not unwrap is there as unavailable, so
+    /// that bytes in it are refused, and what is wrong with it comes second.
+    ///
+    /// # Errors
+    /// [`ScopeError`] if `wal_keys` cannot be read, is locked, or has an entry of unknown type or cipher.
+    pub fn available_wal_key_ranges(&self) -> Result<(KeyRanges, Vec<Arc<ScopeError>>), Arc<ScopeError>> {
+        let mut errors = Vec::new();
+        let entries: Vec<_> = self
+            .wal_entries()?
+            .into_iter()
+            .map(|(entry, key)| match key {
+                Ok(key) => (entry, Some(key)),
+                Err(error) => {
+                    errors.push(error);
+                    // What such an entry says of its kind is not to be believed either.
+                    (RangeEntry { kind: RangeKind::Encrypted, ..entry }, None)
+                }
+            })
+            .collect();
+        Ok((KeyRanges::from_entries(entries), errors))
+    }
+
+    /// The entries of `wal_keys` that count, each with its key or the reason why it does not unwrap.
+    fn wal_entries(&self) -> Result<WalEntries, Arc<ScopeError>> {
+        let mut entries = Vec::new();
+        let Some(scope) = self.scopes.get(&Oid::PG_GLOBAL) else { return Ok(entries) };
+        let key = scope.unlocked_key().map_err(Arc::clone)?;
+        let Some((keys, key)) = scope.wal_keys().zip(key) else { return Ok(entries) };
+        let damaged =
+            |error: FormatError| Arc::new(ScopeError::Format { path: scope.path().to_path_buf(), error });
+        for entry in keys.entries() {
+            let entry = entry.map_err(damaged)?;
+            if entry.kind() != RangeKind::Invalid && entry.is_started() {
+                let range = RangeEntry { start: entry.start(), kind: entry.kind() };
+                entries.push((range, entry.unwrap_key(key.wrap_key()).map_err(damaged)));
+            }
+        }
+        Ok(entries)
     }
 }

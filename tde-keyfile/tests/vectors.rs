@@ -1,6 +1,8 @@
 //! Known answers. The files are made by `support/sample.rs` and held against SHA-256 sums and tags that
 //! `pg_tde`'s own C routines confirmed; then the readers must get the inputs back out of them.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::std_instead_of_core, reason = "a test")]
+
 #[path = "support/corpus.rs"]
 mod corpus;
 #[path = "support/sample.rs"]

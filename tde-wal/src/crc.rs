@@ -1,8 +1,7 @@
 //! CRC-32C (Castagnoli), the checksum of WAL records.
 //!
 //! Table-driven without `std`, which needs no knowledge of the CPU. With `std` the CPU's own instruction is found
-//! at run time: 20 instead of 31 ns over 76 bytes, 340 instead of 1619 ns over 8 KiB (one core of the machine that
-//! this was written on).
+//! at run time: measured on x86-64 with SSE 4.2, 20 instead of 31 ns over 76 bytes, 340 instead of 1619 ns over 8 KiB.
 
 /// A CRC-32C that bytes are fed to piece by piece.
 #[derive(Clone)]

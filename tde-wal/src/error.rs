@@ -140,9 +140,9 @@ impl From<tde_core::Error> for Error {
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
+    extern crate alloc;
     use super::*;
-    use std::string::ToString;
+    use alloc::string::ToString;
 
     #[test]
     fn messages_say_what_and_where() {

@@ -118,9 +118,9 @@ fn split_word(text: &str) -> (&str, &str) {
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
+    extern crate alloc;
     use super::*;
-    use std::vec::Vec;
+    use alloc::vec::Vec;
 
     const SEVENTH: TimelineId = TimelineId::new(7);
 

@@ -38,10 +38,9 @@ pub enum PageVerdict {
     Valid,
     /// The whole header is zero: never written, or the rest of a segment after a switch.
     Zero,
-    /// A sound header of another place, on a page boundary: left over in a recycled segment if the address is lower,
-    /// misplaced if it is higher.
-    OtherAddress,
-    /// Some fields are right, too many for chance: damage, or another cluster's page.
+    /// A sound header of an earlier place: left over in a recycled segment.
+    Older,
+    /// Some fields are right, too many for chance: damage, a page of a later place, or of another cluster.
     Damaged,
     /// Nothing is right but what chance explains: encrypted under another key or not at all, or no WAL.
     Noise,
@@ -121,7 +120,7 @@ impl PageEvidence {
         let elsewhere = ExpectedPage { address: self.found_address, history: None, ..*expected };
         let on_a_boundary = elsewhere.layout.page_of(self.found_address) == self.found_address;
         if on_a_boundary
-            && !self.address
+            && self.found_address < expected.address
             && self.magic
             && RawPageHeader::read(page).is_some_and(|raw| {
                 elsewhere.flags_are_right(raw.flags)
@@ -129,7 +128,7 @@ impl PageEvidence {
                     && raw.timeline <= expected.timeline
             })
         {
-            return PageVerdict::OtherAddress;
+            return PageVerdict::Older;
         }
         if self.matched_bits() >= Self::CHANCE_BITS { PageVerdict::Damaged } else { PageVerdict::Noise }
     }

@@ -189,10 +189,10 @@ pub fn out_of_order<C>(ranges: &[KeyRange<C>]) -> impl Iterator<Item = usize> + 
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
+    extern crate alloc;
     use super::*;
     use crate::location::{Lsn, TimelineId};
-    use std::vec::Vec;
+    use alloc::vec::Vec;
 
     fn at(timeline: u32, lsn: u64) -> Location {
         Location::new(TimelineId::new(timeline), Lsn::new(lsn))

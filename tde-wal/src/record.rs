@@ -149,10 +149,10 @@ impl fmt::Display for ResourceManager {
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
+    extern crate alloc;
     use super::*;
     use crate::crc::Crc32c;
-    use std::string::ToString;
+    use alloc::string::ToString;
 
     #[test]
     fn a_standby_record_of_a_real_server_is_read_and_its_crc_is_right() {

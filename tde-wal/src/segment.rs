@@ -223,9 +223,9 @@ pub(crate) fn name_groups(stem: &str) -> Option<(u32, u32, u32)> {
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
+    extern crate alloc;
     use super::*;
-    use std::string::ToString;
+    use alloc::string::ToString;
 
     const MIB: u64 = 1 << 20;
 

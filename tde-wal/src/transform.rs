@@ -307,6 +307,7 @@ pub fn transform_to(
 
 impl Transformed {
     /// Adds what another call did.
+    #[cfg(feature = "std")]
     pub(crate) fn add(&mut self, other: Self) {
         self.encrypted += other.encrypted;
         self.parts += other.parts;

@@ -6,7 +6,7 @@ use crate::bytes::u32_at;
 use crate::crc::Crc32c;
 use crate::history::TimelineHistory;
 use crate::location::{Lsn, TimelineId};
-use crate::page_header::{ExpectedPage, PageHeader, WalLayout};
+use crate::page_header::{ExpectedPage, PageHeader, PageHeaderError, WalLayout};
 use crate::record::{CHECKED_HEADER_LEN, RECORD_HEADER_LEN, RecordHeader};
 use crate::segment::SegmentNumber;
 
@@ -308,8 +308,8 @@ impl<'h> RecordWalker<'h> {
             State::StartAt(offset) => {
                 // The header's own place stands for the first record after it, as the server takes it.
                 let offset = if *offset == 0 { first } else { *offset };
-                let begins = offset >= first && offset % 8 == 0 && !(offset == first && found != 0);
-                if !begins {
+                let rest = align8(usize::try_from(found).unwrap_or(usize::MAX).min(room));
+                if offset < first + rest || offset % 8 != 0 {
                     let record = Lsn::new(header.address.get().saturating_add(offset as u64));
                     return self.fail(record, EndReason::NoRecordHere);
                 }
@@ -319,22 +319,24 @@ impl<'h> RecordWalker<'h> {
             State::Within(partial) => partial.left(),
             State::Between | State::AfterSwitch(_) => 0,
         };
-        let in_record = matches!(state, State::Within(_));
-        let was_expected = expected != 0;
-        if was_expected && header.flags.abandons_record() && !header.flags.is_continuation() {
-            if let State::Within(partial) = &state {
-                self.abandoned = Some(partial.start());
+        let unfinished = if let State::Within(partial) = &state { Some(partial.start()) } else { None };
+        if header.flags.abandons_record() {
+            // Only a record that is unfinished can be abandoned, and then this page does not continue it.
+            if header.flags.is_continuation() || (expected == 0 && !matches!(state, State::Start)) {
+                let flags =
+                    PageHeaderError::Flags { found: header.flags.bits(), long: header.long.is_some() };
+                return ControlFlow::Break(self.ended(header.address, unfinished, EndReason::Page(flags)));
             }
+            self.abandoned = unfinished;
             return ControlFlow::Continue(Some(first));
         }
         let empty_continuation = header.flags.is_continuation() && found == 0;
         if found != expected || empty_continuation {
-            let record = if let State::Within(partial) = &state { Some(partial.start()) } else { None };
             let reason = EndReason::Continuation { found, expected };
-            return ControlFlow::Break(self.ended(header.address, record, reason));
+            return ControlFlow::Break(self.ended(header.address, unfinished, reason));
         }
         let take = usize::try_from(found).unwrap_or(usize::MAX).min(room);
-        if let (true, State::Within(mut partial)) = (in_record, state) {
+        if let State::Within(mut partial) = state {
             let piece = page.get(first..first.saturating_add(take)).unwrap_or_default();
             partial.push(piece);
             if let Some(record) = partial.new_header() {

@@ -1,9 +1,10 @@
 //! The corpora: data directories that real servers wrote, each with a manifest of what is in it.
 //!
-//! They are in `$TDE_CORPUS`, or in `../shared/corpus/pg_tde` beside the checkout; the sweeps over them say
-//! so and stop when there are none.
+//! A few files of them are in the repository; the whole set is in `$TDE_CORPUS` or beside the checkout,
+//! and a sweep that does without it says so.
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests; the lint knows only the tests themselves")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,26 +18,39 @@ pub(crate) struct Corpus {
     pub(crate) manifest: Value,
 }
 
-/// All corpora, or none with a word on standard error.
+/// The whole set of corpora; none, with a word on standard error, if it is not there.
 pub(crate) fn all() -> Vec<Corpus> {
-    let root = std::env::var_os("TDE_CORPUS")
+    let set = std::env::var_os("TDE_CORPUS")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus"), PathBuf::from);
+    let corpora: Vec<_> =
+        [set.join("pg_tde"), set.clone()].iter().flat_map(|base| within(base, "")).collect();
+    if corpora.is_empty() {
+        eprintln!("SKIPPED: no corpora in {} (set TDE_CORPUS)", set.display());
+    }
+    corpora
+}
+
+/// The same and the excerpts in the repository, which lack plaintext and some relation files.
+pub(crate) fn all_and_excerpts() -> Vec<Corpus> {
+    let excerpts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-data/pg_tde");
+    let mut corpora = within(&excerpts, "test-data/");
+    assert!(!corpora.is_empty(), "the repository's own test data is missing");
+    corpora.extend(all());
+    corpora
+}
+
+fn within(base: &Path, prefix: &str) -> Vec<Corpus> {
     let mut corpora = Vec::new();
-    for base in [root.join("pg_tde"), root.clone()] {
-        for entry in fs::read_dir(base).into_iter().flatten().flatten() {
-            let directory = entry.path();
-            let Ok(text) = fs::read(directory.join("MANIFEST.json")) else { continue };
-            let manifest: Value = serde_json::from_slice(&text).unwrap();
-            if manifest["pg_tde_files"].is_array() {
-                let name = entry.file_name().to_string_lossy().into_owned();
-                corpora.push(Corpus { name, directory, manifest });
-            }
+    for entry in fs::read_dir(base).into_iter().flatten().flatten() {
+        let directory = entry.path();
+        let Ok(text) = fs::read(directory.join("MANIFEST.json")) else { continue };
+        let manifest: Value = serde_json::from_slice(&text).unwrap();
+        if manifest["pg_tde_files"].is_array() {
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            corpora.push(Corpus { name, directory, manifest });
         }
     }
     corpora.sort_by(|a, b| a.name.cmp(&b.name));
-    if corpora.is_empty() {
-        eprintln!("SKIPPED: no corpora in {} (set TDE_CORPUS)", root.display());
-    }
     corpora
 }
 
@@ -67,7 +81,7 @@ impl Corpus {
         }
         if self.list("keyring_files").next().is_none() {
             for (number, key) in self.list("principal_keys_in_use").enumerate() {
-                let path = scratch.join(format!("{}-{number}", self.name));
+                let path = scratch.join(format!("{}-{number}", self.name.replace('/', "-")));
                 fs::write(&path, format!("{}\n", text(&key["key"]))).unwrap();
                 options = options.principal_key(text(&key["name"]).parse().unwrap(), path);
             }

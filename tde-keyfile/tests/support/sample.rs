@@ -1,6 +1,7 @@
 //! Files made here, byte by byte, with a writer that shares no code with the readers.
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests; the lint knows only the tests themselves")]
 
 use tde_core::{PrincipalKey, WrapKey};
 

@@ -171,9 +171,9 @@ impl core::error::Error for WalkEnd {}
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
+    extern crate alloc;
     use super::*;
-    use std::string::ToString;
+    use alloc::string::ToString;
 
     fn end(reason: EndReason, record: Option<u64>) -> WalkEnd {
         let lsn = Lsn::new(0xE5_47C0);

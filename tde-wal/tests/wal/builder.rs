@@ -148,7 +148,7 @@ impl Builder {
     fn header(&mut self, flags: u16, continuation: u32) {
         let address = self.position();
         let size = self.layout.segment_size.bytes();
-        let long = address % size == 0;
+        let long = address.is_multiple_of(size);
         let flags = flags | 0x4 | if long { 0x2 } else { 0 };
         self.bytes.extend(self.layout.major.unwrap().magic().to_le_bytes());
         self.bytes.extend(flags.to_le_bytes());

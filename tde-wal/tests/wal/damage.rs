@@ -117,8 +117,8 @@ fn a_page_header_alone_tells_noise_from_damage_from_an_old_page() {
     assert_eq!(first.verdict(), PageVerdict::Valid);
     assert_eq!((first.matched_bits(), first.predicted_bits()), (236, 236));
     assert_eq!(verdict(&page(1), 1), PageVerdict::Valid);
-    assert_eq!(verdict(&page(1), 5), PageVerdict::OtherAddress);
-    assert_eq!(verdict(&page(0), 5), PageVerdict::OtherAddress);
+    assert_eq!(verdict(&page(1), 5), PageVerdict::Older);
+    assert_eq!(verdict(&page(0), 5), PageVerdict::Older);
     assert_eq!(verdict(&[0; 8192], 5), PageVerdict::Zero);
     assert_eq!(verdict(&[0x5A; 8192], 5), PageVerdict::Noise);
     assert_eq!(PageEvidence::of(&[0; 23], &expected(5)), None);

@@ -272,7 +272,8 @@ fn a_walk_from_a_record_starts_with_it_or_not_at_all() {
     // A page boundary stands for the first record after the header, if one begins there.
     let (records, _) = walk_from(&builder, WalkStart::Record(Lsn::new(7 * MIB)));
     assert_eq!(records, builder.records);
-    for lsn in [7 * MIB + 8, 7 * MIB + 41, 7 * MIB + 8192, 7 * MIB + 8192 + 24] {
+    // Otherwise in a header, between multiples of 8, or in the rest of a record.
+    for lsn in [8, 41, 8192, 8192 + 16, 8192 + 24, 8192 + 32].map(|offset| 7 * MIB + offset) {
         let (records, end) = walk_from(&builder, WalkStart::Record(Lsn::new(lsn)));
         assert!(records.is_empty());
         assert_eq!(end.reason, EndReason::NoRecordHere, "{lsn:X}");
