@@ -170,20 +170,26 @@ fn any_ranges() -> impl Strategy<Value = Vec<(u32, u64, u32, bool)>> {
 }
 
 fn build(entries: &[(u32, u64, u32, bool)], sorted: bool) -> KeyRanges {
-    let mut entries = entries.to_vec();
+    // Half of the starts lie within the bytes that the tests use.
+    let near = |lsn: u64| (3 << 20) + lsn % 700;
+    let mut starts: Vec<_> = entries
+        .iter()
+        .map(|&(timeline, lsn, kind, is_near)| (timeline, if is_near { near(lsn) } else { lsn }, kind))
+        .collect();
     if sorted {
-        entries.sort();
+        starts.sort_unstable();
+        starts.dedup_by_key(|&mut (timeline, lsn, _)| (timeline, lsn));
     }
-    KeyRanges::from_entries(entries.iter().enumerate().map(|(i, &(timeline, lsn, kind, near))| {
-        // Half of the starts lie within the bytes that the tests use.
-        let lsn = if near { (3 << 20) + lsn % 700 } else { lsn };
+    let ranges = KeyRanges::from_entries(starts.iter().enumerate().map(|(i, &(timeline, lsn, kind))| {
         let kind = match kind {
             0 => RangeKind::Invalid,
             1..5 => RangeKind::Unencrypted,
             _ => RangeKind::Encrypted,
         };
         (RangeEntry { start: location(timeline, lsn), kind }, Some(key(i as u8 + 1)))
-    }))
+    }));
+    assert!(ranges.is_ascending() || !sorted);
+    ranges
 }
 
 proptest! {
