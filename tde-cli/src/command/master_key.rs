@@ -33,7 +33,7 @@ When the server has stopped:
 #[command(after_help = AFTER_HELP)]
 pub(crate) enum MasterKeyCommand {
     Init(init::InitArgs),
-    Unlock(unlock::UnlockArgs),
+    Unlock(Box<unlock::UnlockArgs>),
     Lock(lock::LockArgs),
     Rotate(Box<rotate::RotateArgs>),
     Status(status::StatusArgs),
