@@ -3,6 +3,8 @@
 //! `cargo bench -p tde-benches --bench ratios [--features ipsec-mb] [-- FILTER]` prints the rows whose text has
 //! FILTER in it. The exit status is 1 when a row misses its ratio.
 
+#![allow(clippy::expect_used, reason = "a bench may panic")]
+
 use std::process::ExitCode;
 
 use tde_benches::buffers::Aligned;
@@ -76,7 +78,8 @@ impl Table {
 }
 
 fn internal_key(cipher: Cipher) -> InternalKey {
-    InternalKey::from_slice(cipher, &KEY[..cipher.key_len()], BaseIv::new([9; 16])).expect("a key of its length")
+    InternalKey::from_slice(cipher, &KEY[..cipher.key_len()], BaseIv::new([9; 16]))
+        .expect("a key of its length")
 }
 
 fn page_cipher(cipher: Cipher, backend: Backend) -> PageCipher {
@@ -152,7 +155,8 @@ fn encryption(table: &mut Table) {
     #[cfg(feature = "ipsec-mb")]
     for cipher in [Cipher::Aes128, Cipher::Aes256] {
         let ours = page_cipher(cipher, best);
-        let mut manager = tde_benches::peers::ipsec_mb::Manager::new(&KEY[..cipher.key_len()]).expect("a manager");
+        let mut manager =
+            tde_benches::peers::ipsec_mb::Manager::new(&KEY[..cipher.key_len()]).expect("a manager");
         let ivs: [[u8; 16]; 16] = std::array::from_fn(|i| [i as u8; 16]);
         let (mut a, mut b) = (Aligned::new(16 * PAGE), Aligned::new(16 * PAGE));
         table.row(

@@ -1,5 +1,7 @@
 //! A cluster as its server left it has nothing wrong with it.
 
+#![cfg(feature = "std")]
+
 #[path = "support/copy.rs"]
 mod copy;
 

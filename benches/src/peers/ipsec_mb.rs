@@ -15,13 +15,8 @@ unsafe extern "C" {
     safe fn tde_ipsec_mb_version() -> *const c_char;
     fn tde_ipsec_mb_new(key: *const u8, key_len: usize) -> *mut Raw;
     fn tde_ipsec_mb_free(manager: *mut Raw);
-    fn tde_ipsec_mb_encrypt(
-        manager: *mut Raw,
-        pages: *mut u8,
-        len: usize,
-        ivs: *const u8,
-        count: u32,
-    ) -> u32;
+    fn tde_ipsec_mb_encrypt(manager: *mut Raw, pages: *mut u8, len: usize, ivs: *const u8, count: u32)
+    -> u32;
 }
 
 /// The library's own description of its version.

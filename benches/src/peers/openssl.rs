@@ -40,11 +40,7 @@ impl Context {
         Self::new(cipher, key, true)
     }
 
-    fn new(
-        cipher: &openssl::cipher::CipherRef,
-        key: &[u8],
-        encrypting: bool,
-    ) -> Result<Self, ErrorStack> {
+    fn new(cipher: &openssl::cipher::CipherRef, key: &[u8], encrypting: bool) -> Result<Self, ErrorStack> {
         let mut context = CipherCtx::new()?;
         if encrypting {
             context.encrypt_init(Some(cipher), Some(key), Some(&[0; 16]))?;
@@ -129,7 +125,8 @@ impl EcbStream {
                 counter = counter.wrapping_add(1);
             }
             self.context.encrypt_init(None, Some(&self.key), None)?;
-            self.context.cipher_update(blocks[..count].as_flattened(), Some(&mut stream[..16 * count + SLACK]))?;
+            self.context
+                .cipher_update(blocks[..count].as_flattened(), Some(&mut stream[..16 * count + SLACK]))?;
             let len = (16 * count - skip).min(data.len() - done);
             for i in 0..len {
                 data[done + i] ^= stream[skip + i];

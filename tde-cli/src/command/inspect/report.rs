@@ -53,7 +53,7 @@ pub(super) struct ScopeReport {
 
 /// How far a header can be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum HeaderState {
     /// The principal key confirms it.
     Verified,

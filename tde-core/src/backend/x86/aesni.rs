@@ -53,15 +53,15 @@ impl CbcKey {
         }
     }
 
-    /// Decrypts one page.
-    pub(crate) fn decrypt(&self, lane: Lane<'_>) {
+    /// Decrypts pages one after the other.
+    pub(crate) fn decrypt(&self, lanes: &mut [Lane<'_>]) {
         let keys = self.decryption.keys();
         // SAFETY: a `CbcKey` exists on CPUs with AES-NI only.
         unsafe {
             if self.decryption.is_aes128() {
-                decrypt_blocks::<AES128>(keys, lane);
+                decrypt::<AES128>(keys, lanes);
             } else {
-                decrypt_blocks::<AES256>(keys, lane);
+                decrypt::<AES256>(keys, lanes);
             }
         }
     }
@@ -158,16 +158,28 @@ pub(super) fn encrypt_pages<const ROUNDS: usize, const N: usize>(keys: &RoundKey
 /// Registers in flight where blocks do not wait for each other.
 const IN_FLIGHT: usize = 8;
 
-/// Decrypts any number of blocks.
+#[target_feature(enable = "aes")]
+fn decrypt<const ROUNDS: usize>(keys: &RoundKeys, lanes: &mut [Lane<'_>]) {
+    for lane in lanes {
+        let span = Span::new(&mut lane.data);
+        // SAFETY: the vector has 16 bytes.
+        let mut before = unsafe { _mm_loadu_si128(lane.iv.as_ptr().cast()) };
+        let mut at = 0;
+        decrypt_many::<ROUNDS, IN_FLIGHT>(keys, &span, &mut at, &mut before);
+        decrypt_blocks::<ROUNDS>(keys, &span, &mut at, before);
+    }
+}
+
+/// Decrypts the few blocks that are left from `at` on, which `before` precedes.
 #[inline]
 #[target_feature(enable = "aes")]
-pub(super) fn decrypt_blocks<const ROUNDS: usize>(keys: &RoundKeys, mut lane: Lane<'_>) {
-    let span = Span::new(&mut lane.data);
-    let mut at = 0;
-    // SAFETY: the vector has 16 bytes.
-    let mut before = unsafe { _mm_loadu_si128(lane.iv.as_ptr().cast()) };
-    decrypt_many::<ROUNDS, IN_FLIGHT>(keys, &span, &mut at, &mut before);
-    decrypt_many::<ROUNDS, 1>(keys, &span, &mut at, &mut before);
+pub(super) fn decrypt_blocks<const ROUNDS: usize>(
+    keys: &RoundKeys,
+    span: &Span,
+    at: &mut usize,
+    mut before: __m128i,
+) {
+    decrypt_many::<ROUNDS, 1>(keys, span, at, &mut before);
 }
 
 /// Decrypts as many times `N` blocks as there are from `at` on.

@@ -67,6 +67,7 @@ impl Span {
 /// where they are used, once for all pages in flight: held in registers throughout they leave too few for the
 /// data, and the optimiser would park them on the stack, where nobody wipes them.
 #[inline(always)]
+#[allow(clippy::pointers_in_nomem_asm_block, reason = "what the pointer leads to is not touched")]
 pub(super) fn afresh<T>(reference: &T) -> &T {
     let mut pointer = ptr::from_ref(reference);
     // SAFETY: the assembly is empty: it touches no memory and leaves the pointer, and with it the reference's

@@ -59,15 +59,15 @@ impl CbcKey {
         }
     }
 
-    /// Decrypts one page.
-    pub(crate) fn decrypt(&self, lane: Lane<'_>) {
+    /// Decrypts pages one after the other.
+    pub(crate) fn decrypt(&self, lanes: &mut [Lane<'_>]) {
         let keys = self.decryption.keys();
         // SAFETY: a `CbcKey` exists on CPUs with these instructions only.
         unsafe {
             if self.decryption.is_aes128() {
-                decrypt::<AES128>(keys, lane);
+                decrypt::<AES128>(keys, lanes);
             } else {
-                decrypt::<AES256>(keys, lane);
+                decrypt::<AES256>(keys, lanes);
             }
         }
     }
@@ -109,7 +109,13 @@ fn encrypt<const ROUNDS: usize>(keys: &RoundKeys, lanes: &mut [Lane<'_>]) {
         9..=10 => encrypt_groups::<ROUNDS, 5>(keys, lanes),
         11..=12 => encrypt_groups::<ROUNDS, 6>(keys, lanes),
         13..=14 => encrypt_groups::<ROUNDS, 7>(keys, lanes),
-        _ => encrypt_groups::<ROUNDS, 8>(keys, lanes),
+        15..=16 => encrypt_groups::<ROUNDS, 8>(keys, lanes),
+        // Two batches of like size take less time than a full one and a tail.
+        count => {
+            let (now, later) = lanes.split_at_mut(count.div_ceil(2).min(16));
+            encrypt::<ROUNDS>(keys, now);
+            encrypt::<ROUNDS>(keys, later);
+        }
     }
 }
 
@@ -213,17 +219,16 @@ fn chain<const ROUNDS: usize, const GROUPS: usize, const BLOCK: usize>(
 const IN_FLIGHT: usize = 8;
 
 #[target_feature(enable = "aes,avx,avx2,vaes")]
-fn decrypt<const ROUNDS: usize>(keys: &RoundKeys, mut lane: Lane<'_>) {
-    let span = Span::new(&mut lane.data);
-    let mut at = 0;
-    // SAFETY: the vector has 16 bytes.
-    let before = unsafe { _mm_loadu_si128(lane.iv.as_ptr().cast()) };
-    let before = decrypt_pairs::<ROUNDS, IN_FLIGHT>(keys, &span, &mut at, before);
-    let before = decrypt_pairs::<ROUNDS, 1>(keys, &span, &mut at, before);
-    // SAFETY: the vector has 16 bytes.
-    unsafe { _mm_storeu_si128(lane.iv.as_mut_ptr().cast(), before) };
-    let (_, data) = lane.data.split_at(at);
-    aesni::decrypt_blocks::<ROUNDS>(keys, Lane { iv: lane.iv, data });
+fn decrypt<const ROUNDS: usize>(keys: &RoundKeys, lanes: &mut [Lane<'_>]) {
+    for lane in lanes {
+        let span = Span::new(&mut lane.data);
+        let mut at = 0;
+        // SAFETY: the vector has 16 bytes.
+        let before = unsafe { _mm_loadu_si128(lane.iv.as_ptr().cast()) };
+        let before = decrypt_pairs::<ROUNDS, IN_FLIGHT>(keys, &span, &mut at, before);
+        let before = decrypt_pairs::<ROUNDS, 1>(keys, &span, &mut at, before);
+        aesni::decrypt_blocks::<ROUNDS>(keys, &span, &mut at, before);
+    }
 }
 
 /// Decrypts as many times `2 * N` blocks as there are from `at` on, and gives the last block of ciphertext.
