@@ -15,6 +15,7 @@ pub use core::{keystream, page_cipher};
 pub use tde_keyfile::fuzzing::postgres::{
     control_file, data_page, filenode_map, path as data_paths, relation_file,
 };
+pub use tde_keyfile::fuzzing::writing::{journal, master_key};
 pub use tde_keyfile::fuzzing::{
     file_names, keyring, keys_version, provider_options, providers, relation_keys, wal_keys,
 };
@@ -42,4 +43,6 @@ pub const TARGETS: &[Target] = &[
     ("control_file", control_file),
     ("filenode_map", filenode_map),
     ("relation_file", relation_file),
+    ("journal", journal),
+    ("master_key", master_key),
 ];
