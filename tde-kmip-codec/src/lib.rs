@@ -8,4 +8,5 @@ extern crate alloc;
 extern crate std;
 
 pub mod spec;
+pub mod state;
 pub mod ttlv;
