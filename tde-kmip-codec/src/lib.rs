@@ -7,6 +7,18 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[macro_use]
+mod codec;
+
+pub mod attribute;
+pub mod message;
+pub mod object;
+pub mod operation;
 pub mod spec;
 pub mod state;
 pub mod ttlv;
+
+pub use self::codec::{
+    AnyStructure, AnyValue, DateTime, DateTimeExtended, Extensions, FieldValue, Interval, Many, ManyIter,
+    Secret, SecretText, Structure,
+};
