@@ -21,5 +21,5 @@ pub mod ttlv;
 
 pub use self::codec::{
     AnyStructure, AnyValue, DateTime, DateTimeExtended, Extensions, FieldValue, Interval, Many, ManyIter,
-    Secret, SecretText, Structure,
+    Nested, Secret, SecretText, Structure,
 };

@@ -57,7 +57,7 @@ macro_rules! objects {
                 }
             }
 
-            pub(crate) fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+            pub(crate) fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
                 let (object, versions) = match found.tag() {
                     $(tag::$tag => (Self::$variant($variant::decode(found, d)?), $versions),)+
                     tag => return Err(Fault::new(ErrorKind::UnknownField { tag }, found.offset())),

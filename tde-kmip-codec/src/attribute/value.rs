@@ -80,7 +80,7 @@ macro_rules! attribute_values {
                 }
             }
 
-            fn decode_standard(attribute: Tag, found: Found, d: &Decoder<'a, '_>) -> Option<Result<Self, Fault>> {
+            fn decode_standard(attribute: Tag, found: Found<'a>, d: &Decoder<'a, '_>) -> Option<Result<Self, Fault>> {
                 Some(match attribute {
                     $(tag::$tag => <$ty>::decode(found, d).map(Self::$variant),)+
                     _ => return None,
@@ -93,6 +93,14 @@ macro_rules! attribute_values {
                     $(Self::$variant(value) => value.encode(tag, e),)+
                     Self::Custom { .. } | Self::Vendor { .. } | Self::Extension { .. } | Self::Absent(_) => {}
                 }
+            }
+        }
+
+        /// The name of an attribute in KMIP 1.x.
+        pub(super) const fn name_of(attribute: Tag) -> Option<&'static str> {
+            match attribute {
+                $(tag::$tag => const { tabled_name(tag::$tag) },)+
+                _ => None,
             }
         }
 
@@ -287,6 +295,64 @@ attribute_values! {
     RotateLatest(bool) = ROTATE_LATEST;
 }
 
+/// The name of an attribute, by the standard's table.
+const fn tabled_name(attribute: Tag) -> Option<&'static str> {
+    let mut rest = spec::attribute::TABLE;
+    while let [facts, tail @ ..] = rest {
+        if facts.tag.get() == attribute.get() {
+            return Some(facts.name);
+        }
+        rest = tail;
+    }
+    None
+}
+
+/// How many places the table of names has: a power of two, several times the number of names.
+const PLACES: usize = 512;
+
+/// Where a name is looked for first.
+const fn place_of(name: &[u8]) -> usize {
+    let mut hash = name.len() as u32;
+    let mut rest = name;
+    while let [byte, tail @ ..] = rest {
+        hash = hash.wrapping_mul(31).wrapping_add(*byte as u32);
+        rest = tail;
+    }
+    (hash ^ (hash >> 9)) as usize % PLACES
+}
+
+/// The rows of the standard's table by name, each at its place or the next free one; 0 is free.
+static BY_NAME: [u16; PLACES] = {
+    let mut places = [0; PLACES];
+    let table = spec::attribute::TABLE;
+    let mut row = 0;
+    while row < table.len() {
+        // Rows of one attribute stand together, and the first is enough.
+        if row == 0 || table[row].tag.get() != table[row - 1].tag.get() {
+            let mut place = place_of(table[row].name.as_bytes());
+            while places[place] != 0 {
+                place = (place + 1) % PLACES;
+            }
+            places[place] = row as u16 + 1;
+        }
+        row += 1;
+    }
+    places
+};
+
+/// The attribute with this name in KMIP 1.x. As every message of 1.x is full of names, this is not a search.
+pub(super) fn named(name: &str) -> Option<Tag> {
+    let mut place = place_of(name.as_bytes());
+    loop {
+        let row = BY_NAME.get(place).copied().unwrap_or_default();
+        let facts = spec::attribute::TABLE.get(usize::from(row).checked_sub(1)?)?;
+        if facts.name == name {
+            return Some(facts.tag);
+        }
+        place = (place + 1) % PLACES;
+    }
+}
+
 /// The versions that have an attribute, by the standard's table.
 const fn tabled_versions(attribute: Tag) -> Versions {
     let mut versions = Versions::NONE;
@@ -314,9 +380,9 @@ impl<'a> Attribute<'a> {
     }
 
     /// The structure Attribute of 1.x: name, index, value.
-    fn decode_v1(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode_v1(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         let mut fields = Fields::open(found, d, const { &FIELDS })?;
-        let name: Option<Found> = fields.take(tag::ATTRIBUTE_NAME)?;
+        let name: Option<Found<'a>> = fields.take(tag::ATTRIBUTE_NAME)?;
         let Some(named) = name else { return Err(fields.missing(tag::ATTRIBUTE_NAME)) };
         let name = <&str>::decode(named, d)?;
         let index = fields.optional(INDEX)?;
@@ -347,7 +413,7 @@ impl<'a> Attribute<'a> {
     }
 
     /// An item inside Attributes, New Attribute or Current Attribute of 2.x: the attribute under its own tag.
-    pub(super) fn decode_v2(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    pub(super) fn decode_v2(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         let attribute = found.tag();
         if attribute == tag::ATTRIBUTE {
             return Self::decode_vendor(found, d);
@@ -365,7 +431,7 @@ impl<'a> Attribute<'a> {
     }
 
     /// The structure Attribute of 2.x: vendor, name, value.
-    fn decode_vendor(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode_vendor(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         let mut fields = Fields::open(found, d, const { &FIELDS })?;
         let vendor_identification = fields.required(VENDOR)?;
         let attribute_name = fields.required(NAME)?;
@@ -438,7 +504,7 @@ impl<'a> Attribute<'a> {
     }
 }
 
-fn not_in_version(attribute: Tag, found: Found, d: &Decoder<'_, '_>) -> Result<(), Fault> {
+fn not_in_version(attribute: Tag, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Fault> {
     if versions_of(attribute).includes(d.cx.version) {
         return Ok(());
     }
@@ -456,7 +522,7 @@ fn encode_vendor_attribute(vendor: &str, name: &str, value: AnyValue<'_>, e: &mu
 
 /// The structure Attribute of 1.x, or New Attribute and Current Attribute of 2.x, which hold one attribute.
 impl<'a> FieldValue<'a> for Attribute<'a> {
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         if found.tag() == tag::ATTRIBUTE {
             return Self::decode_v1(found, d);
         }

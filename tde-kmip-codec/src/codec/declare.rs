@@ -26,7 +26,7 @@ macro_rules! structure {
         impl<'a> $crate::codec::FieldValue<'a> for $name<'a> {
             #[allow(unused_mut)]
             fn decode(
-                found: $crate::codec::Found,
+                found: $crate::codec::Found<'a>,
                 d: &$crate::codec::Decoder<'a, '_>,
             ) -> Result<Self, $crate::ttlv::error::Fault> {
                 let mut fields = $crate::codec::Fields::open(found, d, const { &$facts })?;

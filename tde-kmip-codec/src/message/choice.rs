@@ -24,7 +24,7 @@ impl AsynchronousIndicator {
 
 /// In 1.x, true is read as Optional and false as Prohibited, and Mandatory is written as true.
 impl<'a> FieldValue<'a> for AsynchronousIndicator {
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         if !d.cx.is_v1() {
             return enumeration::AsynchronousIndicator::decode(found, d).map(Self);
         }
@@ -52,7 +52,7 @@ macro_rules! credentials {
         }
 
         impl<'a> SelectedValue<'a, CredentialType> for CredentialValue<'a> {
-            fn decode_by(found: Found, d: &Decoder<'a, '_>, by: &CredentialType) -> Result<Self, Fault> {
+            fn decode_by(found: Found<'a>, d: &Decoder<'a, '_>, by: &CredentialType) -> Result<Self, Fault> {
                 match *by {
                     $(CredentialType::$credential_type => $ty::decode(found, d).map(Self::$variant),)+
                     _ => AnyStructure::decode(found, d).map(Self::Other),
@@ -89,7 +89,7 @@ const VERSION_FIELDS: &[spec::FieldFacts] = spec::structure::PROTOCOL_VERSION.fi
 
 impl<'a> FieldValue<'a> for ProtocolVersion {
     #[inline]
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         let mut fields = Fields::open(found, d, const { &VERSION_FIELDS })?;
         let major = fields.required((
             const { presence(VERSION_FIELDS, tag::PROTOCOL_VERSION_MAJOR) },

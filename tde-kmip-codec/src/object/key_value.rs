@@ -52,7 +52,7 @@ impl<'a> KeyValue<'a> {
 
 impl<'a> SelectedValue<'a, KeyFormatType> for KeyValue<'a> {
     #[inline]
-    fn decode_by(found: Found, d: &Decoder<'a, '_>, format: &KeyFormatType) -> Result<Self, Fault> {
+    fn decode_by(found: Found<'a>, d: &Decoder<'a, '_>, format: &KeyFormatType) -> Result<Self, Fault> {
         if found.is(ItemType::ByteString) {
             return <&[u8]>::decode(found, d).map(Self::Wrapped);
         }
@@ -96,7 +96,7 @@ macro_rules! transparent {
                 }
             }
 
-            fn decode_structure(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+            fn decode_structure(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
                 match KeyFormatType(d.key_format.get()) {
                     $(KeyFormatType::$format => $variant::decode(found, d).map(Self::$variant),)+
                     KeyFormatType(0) => AnyStructure::decode(found, d).map(Self::Structure),
@@ -175,7 +175,7 @@ impl KeyMaterial<'_> {
 
 impl<'a> FieldValue<'a> for KeyMaterial<'a> {
     #[inline]
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         if found.is(ItemType::Structure) {
             return Self::decode_structure(found, d);
         }

@@ -75,7 +75,7 @@ macro_rules! payloads {
 
         impl<'a> SelectedValue<'a, Operation> for RequestPayload<'a> {
             #[inline]
-            fn decode_by(found: Found, d: &Decoder<'a, '_>, operation: &Operation) -> Result<Self, Fault> {
+            fn decode_by(found: Found<'a>, d: &Decoder<'a, '_>, operation: &Operation) -> Result<Self, Fault> {
                 check_version(*operation, found, d)?;
                 // KMIP 1.4, section 5.1: Notify names deleted attributes without a value.
                 d.allow_absent_values(*operation == Operation::NOTIFY);
@@ -97,7 +97,7 @@ macro_rules! payloads {
         impl<'a> SelectedValue<'a, Option<Operation>> for ResponsePayload<'a> {
             #[inline]
             fn decode_by(
-                found: Found,
+                found: Found<'a>,
                 d: &Decoder<'a, '_>,
                 operation: &Option<Operation>,
             ) -> Result<Self, Fault> {
@@ -203,7 +203,7 @@ payloads! {
 }
 
 #[inline]
-fn check_version(operation: Operation, found: Found, d: &Decoder<'_, '_>) -> Result<(), Fault> {
+fn check_version(operation: Operation, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Fault> {
     let versions = versions_of(operation);
     if versions.includes(d.cx.version) {
         return Ok(());
