@@ -219,7 +219,8 @@ impl<'d, 'a, 'o> Fields<'d, 'a, 'o> {
 
     #[inline(always)]
     pub(crate) fn allowed(&self, presence: Presence, found: Found<'_>) -> Result<(), Fault> {
-        if presence.allowed.includes(self.d.cx.version) {
+        // Mostly known to the compiler, which then leaves the rest out.
+        if presence.allowed.includes(Versions::ALL) || presence.allowed.includes(self.d.cx.version) {
             return Ok(());
         }
         let kind = ErrorKind::FieldNotInVersion { tag: found.tag() };
@@ -291,9 +292,7 @@ impl<'d, 'a, 'o> Fields<'d, 'a, 'o> {
                 T::decode(found, self.d).map(Some)
             }
             None => {
-                if presence.required.includes(self.d.cx.version) {
-                    self.snapshot().lacks(tag)?;
-                }
+                self.absent(presence, tag)?;
                 Ok(None)
             }
         }
@@ -326,9 +325,7 @@ impl<'d, 'a, 'o> Fields<'d, 'a, 'o> {
                 T::decode_by(found, self.d, selector).map(Some)
             }
             None => {
-                if presence.required.includes(self.d.cx.version) {
-                    self.snapshot().lacks(tag)?;
-                }
+                self.absent(presence, tag)?;
                 Ok(None)
             }
         }
@@ -353,7 +350,7 @@ impl<'d, 'a, 'o> Fields<'d, 'a, 'o> {
                     found.offset(),
                 )?;
             }
-            T::decode(found, self.d)?;
+            T::probe(found, self.d)?;
             count += 1;
         }
         if count == 0 && presence.required.includes(self.d.cx.version) {
@@ -372,7 +369,7 @@ impl<'d, 'a, 'o> Fields<'d, 'a, 'o> {
             let (found, next) = load_found(self.d, at, self.end())?;
             if found.tag() == tag {
                 self.allowed(presence, found)?;
-                T::decode(found, self.d)?;
+                T::probe(found, self.d)?;
                 count += 1;
             }
             at = next;
@@ -382,6 +379,73 @@ impl<'d, 'a, 'o> Fields<'d, 'a, 'o> {
         }
         let content = self.structure.padded;
         Ok(Many::wire(content, tag, self.d.cx, count))
+    }
+
+    #[inline(always)]
+    pub(crate) fn probe_required<T: FieldValue<'a>>(
+        &mut self,
+        (presence, tag): Place,
+    ) -> Result<Option<T>, Fault> {
+        match self.take(tag)? {
+            Some(found) => {
+                self.allowed(presence, found)?;
+                T::probe(found, self.d)
+            }
+            None => Err(self.missing(tag)),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn probe_optional<T: FieldValue<'a>>(
+        &mut self,
+        (presence, tag): Place,
+    ) -> Result<Option<Option<T>>, Fault> {
+        match self.take(tag)? {
+            Some(found) => {
+                self.allowed(presence, found)?;
+                T::probe(found, self.d).map(|probed| probed.map(Some))
+            }
+            None => {
+                self.absent(presence, tag)?;
+                Ok(Some(None))
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn probe_required_by<T: SelectedValue<'a, S>, S>(
+        &mut self,
+        (presence, tag): Place,
+        selector: Option<S>,
+    ) -> Result<(), Fault> {
+        match (self.take(tag)?, selector) {
+            (Some(found), Some(selector)) => {
+                self.allowed(presence, found)?;
+                T::probe_by(found, self.d, &selector)
+            }
+            _ => Err(self.missing(tag)),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn probe_optional_by<T: SelectedValue<'a, S>, S>(
+        &mut self,
+        (presence, tag): Place,
+        selector: Option<S>,
+    ) -> Result<(), Fault> {
+        match (self.take(tag)?, selector) {
+            (Some(found), Some(selector)) => {
+                self.allowed(presence, found)?;
+                T::probe_by(found, self.d, &selector)
+            }
+            _ => self.absent(presence, tag),
+        }
+    }
+
+    /// An optional field is not there, which some version may not allow.
+    #[inline(always)]
+    fn absent(&self, presence: Presence, tag: Tag) -> Result<(), Fault> {
+        if presence.required.includes(self.d.cx.version) { self.snapshot().lacks(tag) } else { Ok(()) }
     }
 
     /// Of a field that has another tag in 2.x than in 1.x: the place that counts, and the one that leniency allows.
@@ -458,15 +522,26 @@ impl<'d, 'a, 'o> Fields<'d, 'a, 'o> {
     /// The managed object, under whichever tag it has.
     #[inline(always)]
     pub(crate) fn object(&mut self) -> Result<ManagedObject<'a>, Fault> {
+        let found = self.take_object()?;
+        ManagedObject::decode(found, self.d)
+    }
+
+    #[inline(always)]
+    pub(crate) fn probe_object(&mut self) -> Result<(), Fault> {
+        let found = self.take_object()?;
+        ManagedObject::probe(found, self.d)
+    }
+
+    #[inline(always)]
+    fn take_object(&mut self) -> Result<Found<'a>, Fault> {
         if self.d.cx.searches() {
             for &tag in object::TAGS {
                 if let Some(found) = self.take(tag)? {
-                    return ManagedObject::decode(found, self.d);
+                    return Ok(found);
                 }
             }
         } else if object::TAGS.iter().any(|tag| tag.get() == self.next_tag()) {
-            let found = self.advance()?;
-            return ManagedObject::decode(found, self.d);
+            return self.advance();
         }
         Err(self.missing(crate::spec::tag::SYMMETRIC_KEY))
     }

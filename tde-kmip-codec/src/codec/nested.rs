@@ -34,7 +34,7 @@ impl<'a, T: FieldValue<'a>> Nested<'a, T> {
 
 impl<'a, T: FieldValue<'a>> FieldValue<'a> for Nested<'a, T> {
     fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
-        T::decode(found, d)?;
+        T::probe(found, d)?;
         let end = found.start() + found.padded().len();
         let item = d.input.get(found.offset()..end).unwrap_or_default();
         Ok(Self(Source::Wire { item, cx: d.cx, element: PhantomData }))

@@ -62,6 +62,16 @@ impl<'a> SelectedValue<'a, KeyFormatType> for KeyValue<'a> {
         value
     }
 
+    fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, format: &KeyFormatType) -> Result<(), Fault> {
+        if found.is(ItemType::ByteString) {
+            return <&[u8]>::decode(found, d).map(|_| ());
+        }
+        let outer = d.key_format.replace(format.0);
+        let probed = PlainKeyValue::probe(found, d);
+        d.key_format.set(outer);
+        probed.map(|_| ())
+    }
+
     fn encode_by(&self, tag: Tag, e: &mut Encoder<'_>, format: &KeyFormatType) {
         match self {
             Self::Plain(value) => {
@@ -183,6 +193,12 @@ impl<'a> FieldValue<'a> for KeyMaterial<'a> {
             return Err(d.wrong_type(found));
         }
         Secret::decode(found, d).map(Self::Bytes)
+    }
+
+    #[inline]
+    fn probe(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Option<Self>, Fault> {
+        if found.is(ItemType::Structure) { Self::decode_structure(found, d) } else { Self::decode(found, d) }
+            .map(|_| None)
     }
 
     fn encode(&self, tag: Tag, e: &mut Encoder<'_>) {

@@ -85,6 +85,15 @@ macro_rules! payloads {
                 })
             }
 
+            fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, operation: &Operation) -> Result<(), Fault> {
+                check_version(*operation, found, d)?;
+                d.allow_absent_values(*operation == Operation::NOTIFY);
+                match *operation {
+                    $(Operation::$operation => $request::probe(found, d).map(|_| ()),)+
+                    _ => AnyStructure::decode(found, d).map(|_| ()),
+                }
+            }
+
             fn encode_by(&self, tag: Tag, e: &mut Encoder<'_>, operation: &Operation) {
                 check_encoded(Some(self.operation()), Some(*operation), e);
                 match self {
@@ -108,6 +117,20 @@ macro_rules! payloads {
                     $(Some(Operation::$operation) => Self::$variant($response::decode(found, d)?),)+
                     other => Self::Unknown(other, AnyStructure::decode(found, d)?),
                 })
+            }
+
+            fn probe_by(
+                found: Found<'a>,
+                d: &Decoder<'a, '_>,
+                operation: &Option<Operation>,
+            ) -> Result<(), Fault> {
+                if let Some(operation) = operation {
+                    check_version(*operation, found, d)?;
+                }
+                match *operation {
+                    $(Some(Operation::$operation) => $response::probe(found, d).map(|_| ()),)+
+                    _ => AnyStructure::decode(found, d).map(|_| ()),
+                }
             }
 
             fn encode_by(&self, tag: Tag, e: &mut Encoder<'_>, operation: &Option<Operation>) {
