@@ -343,7 +343,9 @@ impl<'d, 'a, 'o> Fields<'d, 'a, 'o> {
         while let Some(found) = self.take(tag)? {
             if count == 0 {
                 self.allowed(presence, found)?;
-            } else if !presence.repeatable.includes(self.d.cx.version) {
+            } else if !presence.repeatable.includes(self.d.cx.version)
+                && presence.allowed.includes(self.d.cx.version)
+            {
                 self.d.tolerate(
                     Leniency::REPEATED_FIELDS,
                     ErrorKind::RepeatedField { tag },
@@ -571,12 +573,18 @@ impl<'d, 'a, 'o> Fields<'d, 'a, 'o> {
         let tag = found.tag();
         let kind = if !self.declares(tag) {
             ErrorKind::UnknownField { tag }
+        } else if self.is_of_other_versions(tag) {
+            ErrorKind::FieldNotInVersion { tag }
         } else if self.seen_before(found) {
             ErrorKind::RepeatedField { tag }
         } else {
             ErrorKind::FieldOutOfOrder { tag }
         };
         Fault::new(kind, found.offset())
+    }
+
+    fn is_of_other_versions(&self, tag: Tag) -> bool {
+        !self.facts.iter().any(|field| stands_for(field, tag) && field.versions.includes(self.d.cx.version))
     }
 
     fn seen_before(&self, found: Found<'_>) -> bool {
@@ -608,8 +616,10 @@ impl<'d, 'a, 'o> Fields<'d, 'a, 'o> {
                 self.d.any(found)?;
                 unknown = true;
             } else if let Some(row) = self.row(tag, place) {
-                let repeatable =
-                    self.facts.get(row).is_some_and(|field| field.repeatable.includes(self.d.cx.version));
+                let version = self.d.cx.version;
+                let repeatable = self.facts.get(row).is_some_and(|field| {
+                    field.repeatable.includes(version) || !field.versions.includes(version)
+                });
                 if previous == Some(tag) && !repeatable {
                     self.d.tolerate(Leniency::REPEATED_FIELDS, ErrorKind::RepeatedField { tag }, offset)?;
                     self.d.any(found)?;

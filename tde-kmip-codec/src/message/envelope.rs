@@ -2,7 +2,9 @@
 
 use super::{RequestBatchItem, RequestHeader, ResponseBatchItem, ResponseHeader};
 use crate::{
-    codec::{Decoder, Encoder, FieldValue, Fields, Found, Many, Place, declared_in_order, presence},
+    codec::{
+        Decoder, Encoder, FieldValue, Fields, Found, Many, Place, declared_in_order, load_found, presence,
+    },
     spec::{self, ProtocolVersion, tag},
     ttlv::{Error, ErrorKind, Leniency, Options, Tag, Tolerated, Writer, error::Fault, raw},
 };
@@ -67,6 +69,9 @@ macro_rules! message {
                 let batch_items: Many<'a, $item<'a>> = fields.many(BATCH_ITEM)?;
                 fields.finish()?;
                 check_count(header.batch_count, batch_items.len(), root, d)?;
+                if tag::$tag == tag::REQUEST_MESSAGE && batch_items.len() > 1 {
+                    check_ids(root, d)?;
+                }
                 Ok(Self { header, batch_items })
             }
 
@@ -202,7 +207,46 @@ fn check_count(claimed: i32, items: usize, root: Found<'_>, d: &Decoder<'_, '_>)
     if usize::try_from(claimed) == Ok(items) {
         return Ok(());
     }
-    d.tolerate(Leniency::BATCH_COUNT, ErrorKind::BatchCount { claimed, found: items as u32 }, root.offset())
+    let kind = ErrorKind::BatchCount { claimed, found: items as u32 };
+    d.tolerate(Leniency::BATCH_COUNT, kind, place_of_count(root, d))
+}
+
+/// Where the header says how many items there are.
+#[cold]
+fn place_of_count(root: Found<'_>, d: &Decoder<'_, '_>) -> usize {
+    let Ok((header, _)) = load_found(d, root.start(), d.input.len()) else { return root.offset() };
+    let (mut at, end) = (header.start(), header.start() + header.padded().len());
+    while let Ok((field, next)) = load_found(d, at, end) {
+        if field.tag() == tag::BATCH_COUNT {
+            return field.offset();
+        }
+        at = next;
+    }
+    root.offset()
+}
+
+/// Every item of a request has an identifier if there are several (KMIP 1.4, section 6.4; KMIP 2.1, section 8.3).
+fn check_ids(root: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Fault> {
+    let (mut at, end) = (root.start(), root.start() + root.padded().len());
+    while at < end {
+        let (item, next) = load_found(d, at, end)?;
+        at = next;
+        if item.tag() != tag::BATCH_ITEM {
+            continue;
+        }
+        let (mut inner, inner_end) = (item.start(), item.start() + item.padded().len());
+        let mut has_id = false;
+        while inner < inner_end && !has_id {
+            let (field, next) = load_found(d, inner, inner_end)?;
+            has_id = field.tag() == tag::UNIQUE_BATCH_ITEM_ID;
+            inner = next;
+        }
+        if !has_id {
+            let kind = ErrorKind::MissingField { tag: tag::UNIQUE_BATCH_ITEM_ID };
+            d.tolerate(Leniency::BATCH_ITEM_IDS, kind, item.offset())?;
+        }
+    }
+    Ok(())
 }
 
 fn check_encoded(version: ProtocolVersion, claimed: i32, items: usize, e: &mut Encoder<'_>) {
