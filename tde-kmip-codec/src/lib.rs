@@ -2,3 +2,24 @@
 #![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_alloc, clippy::std_instead_of_core)]
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+#[macro_use]
+mod codec;
+
+pub mod attribute;
+pub mod message;
+pub mod object;
+pub mod operation;
+pub mod spec;
+pub mod state;
+pub mod ttlv;
+
+pub use self::codec::{
+    AnyStructure, AnyValue, DateTime, DateTimeExtended, Extensions, FieldValue, Interval, Many, ManyIter,
+    Nested, Secret, SecretText, Structure,
+};
