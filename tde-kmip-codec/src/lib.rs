@@ -7,6 +7,9 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[cfg(feature = "json")]
+pub mod json;
 pub mod spec;
 pub mod state;
+mod text;
 pub mod ttlv;
