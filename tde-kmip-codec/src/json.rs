@@ -2,7 +2,7 @@
 //! and the tree form, which says what every byte means (feature `json`).
 //!
 //! An item is `{"tag": "UniqueIdentifier", "type": "TextString", "value": "1"}`; a structure has a list of items as its
-//! value and may leave out its type. [`write`] and [`read`] turn items into such text and back without loss: what was
+//! value and may leave out its type. [`write()`] and [`read()`] turn items into such text and back without loss: what was
 //! read from canonical TTLV becomes the same bytes again.
 //!
 //! ```
