@@ -37,60 +37,10 @@ mod read;
 mod tree;
 mod write;
 
-use alloc::string::String;
-use core::fmt;
-
 pub use self::{
     payload::{Direction, Payload, read_payload, write_payload},
     read::{Options, read, read_with},
     tree::write_tree,
     write::write,
 };
-pub use crate::text::error::ErrorKind;
-
-/// What is wrong with a message in JSON, and where.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Error {
-    kind: ErrorKind,
-    line: usize,
-    column: usize,
-    path: String,
-}
-
-impl Error {
-    /// What is wrong.
-    #[must_use]
-    pub const fn kind(&self) -> &ErrorKind {
-        &self.kind
-    }
-
-    /// The line, counted from 1; 0 if the text as a whole is meant.
-    #[must_use]
-    pub const fn line(&self) -> usize {
-        self.line
-    }
-
-    /// The column at which reading stopped, in bytes counted from 1; 0 at the start of a line.
-    #[must_use]
-    pub const fn column(&self) -> usize {
-        self.column
-    }
-
-    /// The names of the tags from the outermost item to the one that the error is about, separated by `/`.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.kind)?;
-        if self.line != 0 {
-            write!(f, " at line {}, column {}", self.line, self.column)?;
-        }
-        if self.path.is_empty() { Ok(()) } else { write!(f, ", in {}", self.path) }
-    }
-}
-
-impl core::error::Error for Error {}
+pub use crate::text::error::{Error, ErrorKind};

@@ -13,3 +13,5 @@ pub mod spec;
 pub mod state;
 mod text;
 pub mod ttlv;
+#[cfg(feature = "xml")]
+pub mod xml;

@@ -5,6 +5,53 @@ use core::fmt;
 
 use crate::ttlv::{ItemType, Tag};
 
+/// What is wrong with a message in JSON or XML, and where.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Error {
+    pub(crate) kind: ErrorKind,
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+    pub(crate) path: String,
+}
+
+impl Error {
+    /// What is wrong.
+    #[must_use]
+    pub const fn kind(&self) -> &ErrorKind {
+        &self.kind
+    }
+
+    /// The line, counted from 1; 0 if the text as a whole is meant.
+    #[must_use]
+    pub const fn line(&self) -> usize {
+        self.line
+    }
+
+    /// The column at which reading stopped, in bytes counted from 1; 0 at the start of a line.
+    #[must_use]
+    pub const fn column(&self) -> usize {
+        self.column
+    }
+
+    /// The names of the tags from the outermost item to the one that the error is about, separated by `/`.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.kind)?;
+        if self.line != 0 {
+            write!(f, " at line {}, column {}", self.line, self.column)?;
+        }
+        if self.path.is_empty() { Ok(()) } else { write!(f, ", in {}", self.path) }
+    }
+}
+
+impl core::error::Error for Error {}
+
 /// What is wrong with a message that is written as text. Values are never quoted, as they may be secret.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -72,6 +119,8 @@ pub enum ErrorKind {
         /// The limit.
         limit: usize,
     },
+    /// Text among items.
+    TextAmongItems,
     /// The text is larger than the limit.
     TooLarge {
         /// The limit, in bytes.
@@ -108,6 +157,7 @@ impl fmt::Display for ErrorKind {
             }
             Self::NotThisValue { item_type } => write!(f, "{item_type} cannot hold items"),
             Self::TooDeep { limit } => write!(f, "structures nest deeper than {limit} levels"),
+            Self::TextAmongItems => f.write_str("text stands where only items may be"),
             Self::TooLarge { limit } => write!(f, "the text is larger than {limit} bytes"),
             Self::ValueTooLarge => f.write_str("a value is too long for a 32-bit length"),
             Self::NotAPayload { name } => {
