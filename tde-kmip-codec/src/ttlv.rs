@@ -23,14 +23,14 @@
 //! ```
 
 mod big_integer;
-mod error;
+pub(crate) mod error;
 mod item;
 mod item_type;
 mod options;
 mod path;
 pub(crate) mod raw;
-mod reader;
-mod tag;
+pub(crate) mod reader;
+pub(crate) mod tag;
 mod walk;
 mod writer;
 

@@ -1,11 +1,11 @@
 //! The item layer against recordings of real peers and against broken messages.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers of tests are tests, too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::std_instead_of_alloc)] // Helpers of tests are tests, too.
 
 #[path = "common/corpus.rs"]
 #[allow(dead_code)]
 mod corpus;
 
-use std::fmt::Write as _;
+use core::fmt::Write as _;
 
 use serde_json::{Value as Json, json};
 use tde_kmip_codec::ttlv::{self, Item, Leniency, Options, Reader, Value, Walk, Writer};
@@ -121,10 +121,10 @@ fn broken_items_are_refused_at_the_byte_that_is_wrong() {
         counts[usize::from(result.is_ok())] += 1;
         let Err(error) = result else { continue };
         assert!(error.offset() <= bytes.len());
-        if let Some(offset) = independent.rsplit(" at ").next().and_then(|text| text.split(':').next()) {
-            if let Ok(offset) = offset.parse::<usize>() {
-                assert_eq!(error.offset(), offset, "{}: {independent}, ours: {error}", path.display());
-            }
+        if let Some(place) = independent.rsplit(" at ").next().and_then(|text| text.split(':').next())
+            && let Ok(offset) = place.parse::<usize>()
+        {
+            assert_eq!(error.offset(), offset, "{}: {independent}, ours: {error}", path.display());
         }
         eprintln!("{}: {error}", case["name"].as_str().unwrap());
     }

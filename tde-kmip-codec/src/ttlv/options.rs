@@ -84,7 +84,8 @@ impl Leniency {
     pub const UNKNOWN_FIELDS: Self = Self(1 << 3);
     /// Enumeration values that are neither in the standard nor in the extension range.
     pub const UNKNOWN_ENUMERATION_VALUES: Self = Self(1 << 4);
-    /// Fields of another item type than the standard's; read if the meaning is plain, kept as they are if not.
+    /// Fields of another item type than the standard's, where the same bits mean the same: Integer, Enumeration and
+    /// Interval; Long Integer and the date types; Text String and Byte String. Re-encoding writes the standard's type.
     pub const WRONG_TYPES: Self = Self(1 << 5);
     /// Fields in another order than the standard's.
     pub const ANY_ORDER: Self = Self(1 << 6);
@@ -127,6 +128,13 @@ impl Leniency {
     #[inline(always)]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Whether the sets have a deviation in common.
+    #[must_use]
+    #[inline(always)]
+    pub const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 
     /// The deviations of either set.

@@ -65,7 +65,7 @@ impl<'a> Walk<'a> {
         Self { reader, ends: [0; Options::DEPTH_CEILING as usize], depth: 0, items: 0, failed: false }
     }
 
-    fn step(&mut self) -> Result<Option<Visit<'a>>, Fault> {
+    pub(crate) fn step(&mut self) -> Result<Option<Visit<'a>>, Fault> {
         while self.reader.is_empty() {
             let Some(outer) = self.depth.checked_sub(1) else {
                 return Ok(None);

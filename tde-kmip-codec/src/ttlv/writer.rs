@@ -138,6 +138,15 @@ impl<'b> Writer<'b> {
         self.bytes(tag, ItemType::TextString, value.as_bytes());
     }
 
+    /// A Text String in two parts.
+    pub(crate) fn text_string_of(&mut self, tag: Tag, first: &str, second: &str) {
+        let length = self.checked_len(first.len() + second.len());
+        self.put(header(tag, ItemType::TextString, length).to_be_bytes());
+        self.put_slice(first.as_bytes());
+        self.put_slice(second.as_bytes());
+        self.pad(first.len() + second.len());
+    }
+
     /// A Byte String.
     #[inline]
     pub fn byte_string(&mut self, tag: Tag, value: &[u8]) {

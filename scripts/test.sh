@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# All tests. Installs what the differential tests link against (OpenSSL's headers) where that is missing and can be done.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+need() { # need PACKAGE COMMAND...: install a Debian package unless the command succeeds
+    local package=$1
+    shift
+    "$@" >/dev/null 2>&1 && return
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get update -qq && apt-get install -qqy --no-install-recommends "$package"
+    else
+        echo "test.sh: please install $package (or your system's name for it) first" >&2
+        exit 2
+    fi
+}
+need pkg-config command -v pkg-config
+need libssl-dev pkg-config --exists openssl
+need openssl command -v openssl
+
+cargo test --workspace --exclude tde-benches --all-features "$@"
+# The benches' peers: only those that every machine has; see benches/README.md for the others.
+cargo test --package tde-benches --tests "$@"
