@@ -17,6 +17,7 @@ pub mod json;
 pub mod message;
 pub mod object;
 pub mod operation;
+pub mod pretty;
 pub mod spec;
 pub mod state;
 mod text;

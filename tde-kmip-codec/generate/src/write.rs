@@ -44,7 +44,7 @@ pub(crate) fn tags(data: &Path) -> Result<String> {
     );
     let camel = rows.iter().map(|row| row.get("camel_name")).collect::<Result<Vec<_>>>()?;
     writeln!(text, "tags! {{\n    by_name [{}];", by_name(camel.into_iter())?)?;
-    text.push_str("    // constant = tag, name, CamelCase name, [versions], [deprecated since], [types 1.x], [types 2.x], [names of the numbers];\n");
+    text.push_str("    // constant = tag, name, CamelCase name, [versions], [deprecated since], [types 1.x], [types 2.x], [names of the numbers], secret;\n");
     for row in &rows {
         let names = row.with("enumeration", |name| {
             Ok(match name {
@@ -55,9 +55,14 @@ pub(crate) fn tags(data: &Path) -> Result<String> {
                 name => bail!("no enumeration {name:?}"),
             })
         })?;
+        let secret = row.with("secret", |word| match word {
+            "yes" => Ok(true),
+            "" => Ok(false),
+            word => bail!("unknown word {word:?}"),
+        })?;
         writeln!(
             text,
-            "    {} = {}, {:?}, {:?}, [{}], [{}], [{}], [{}], [{names}];",
+            "    {} = {}, {:?}, {:?}, [{}], [{}], [{}], [{}], [{names}], {secret};",
             constant(row.get("name")?),
             row.with("tag", hex)?,
             row.get("name")?,

@@ -131,6 +131,8 @@ pub struct TagFacts {
     pub types: FieldTypes,
     /// What names its numbers.
     pub names: Names,
+    /// Whether the value, or what the structure holds, is not to be shown unasked.
+    pub secret: bool,
 }
 
 /// A value of an enumeration, or a bit of a mask.

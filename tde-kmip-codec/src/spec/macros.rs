@@ -45,7 +45,7 @@ macro_rules! names {
 macro_rules! tags {
     (by_name [$($place:literal)*];
      $($constant:ident = $tag:literal, $name:literal, $camel:literal, [$($versions:ident)*], [$($deprecated:ident)?],
-       [$($v1:ident)*], [$($v2:ident)*], [$($values:ident)*];)+) => {
+       [$($v1:ident)*], [$($v2:ident)*], [$($values:ident)*], $secret:literal;)+) => {
         $(#[doc = $name] pub const $constant: Tag = Tag::known($tag);)+
 
         /// Every tag of the standard, in the order of the numbers.
@@ -57,6 +57,7 @@ macro_rules! tags {
             deprecated_since: optional_version!($($deprecated)?),
             types: FieldTypes::new(types!($($v1)*), types!($($v2)*)),
             names: names!($($values)*),
+            secret: $secret,
         }),+];
 
         /// The places in [`TABLE`], in the order of the CamelCase names.
