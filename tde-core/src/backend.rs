@@ -8,6 +8,8 @@ use crate::Error;
 use crate::key::KeyBytes;
 
 mod portable;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 /// How AES is computed. All backends give the same bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,7 +51,14 @@ impl Backend {
     pub fn is_available(self) -> bool {
         match self {
             Self::Portable => true,
-            _ => false,
+            #[cfg(target_arch = "x86_64")]
+            Self::X86AesNi => x86::aesni::is_available(),
+            #[cfg(target_arch = "x86_64")]
+            Self::X86Vaes256 => x86::vaes256::is_available(),
+            #[cfg(target_arch = "x86_64")]
+            Self::X86Vaes512 => x86::vaes512::is_available(),
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::X86AesNi | Self::X86Vaes256 | Self::X86Vaes512 => false,
         }
     }
 
@@ -82,11 +91,15 @@ pub(crate) struct Lane<'a> {
 }
 
 /// The most pages that are encrypted side by side.
-const MAX_LANES: usize = 16;
+const MAX_LANES: usize = 32;
 
 /// How many of `pages` equally long pages to encrypt in the next batch.
+///
+/// A batch takes hardly less time for having fewer pages, so that a small tail is dear: 33 to 40 pages are shared out
+/// over two batches instead. (AVX-512, 8 KiB pages: 9.1 us for 32 and 5.2 us for one, but 7.1 us for 17 and 5.7 us
+/// for 16.)
 pub(crate) fn batch_of(pages: usize) -> usize {
-    pages.min(MAX_LANES)
+    if (MAX_LANES + 1..=MAX_LANES + 8).contains(&pages) { pages - 16 } else { pages.min(MAX_LANES) }
 }
 
 /// Room for a batch.
@@ -94,58 +107,101 @@ pub(crate) fn lanes<'a>() -> [Lane<'a>; MAX_LANES] {
     core::array::from_fn(|_| Lane { iv: [0; 16], data: InOutBuf::from(&mut [][..]) })
 }
 
-/// A key expanded for CBC both ways.
-pub(crate) enum CbcKey {
-    Portable(portable::CbcKey),
+/// What the key types below have in common: one variant for each backend, and the portable one where a backend is
+/// not there after all (which `Backend::require` and `Backend::detect` rule out).
+macro_rules! over_backends {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[allow(clippy::large_enum_variant, reason = "there is no heap to put the larger ones on")]
+        pub(crate) enum $name {
+            Portable(portable::$name),
+            #[cfg(target_arch = "x86_64")]
+            AesNi(x86::aesni::$name),
+            #[cfg(target_arch = "x86_64")]
+            Vaes256(x86::vaes256::$name),
+            #[cfg(target_arch = "x86_64")]
+            Vaes512(x86::vaes512::$name),
+        }
+
+        impl $name {
+            pub(crate) fn new(key: &KeyBytes, backend: Backend) -> Self {
+                let portable = || Self::Portable(portable::$name::new(key));
+                match backend {
+                    #[cfg(target_arch = "x86_64")]
+                    Backend::X86AesNi => x86::aesni::$name::new(key).map_or_else(portable, Self::AesNi),
+                    #[cfg(target_arch = "x86_64")]
+                    Backend::X86Vaes256 => x86::vaes256::$name::new(key).map_or_else(portable, Self::Vaes256),
+                    #[cfg(target_arch = "x86_64")]
+                    Backend::X86Vaes512 => x86::vaes512::$name::new(key).map_or_else(portable, Self::Vaes512),
+                    _ => portable(),
+                }
+            }
+
+            pub(crate) fn backend(&self) -> Backend {
+                match self {
+                    Self::Portable(_) => Backend::Portable,
+                    #[cfg(target_arch = "x86_64")]
+                    Self::AesNi(_) => Backend::X86AesNi,
+                    #[cfg(target_arch = "x86_64")]
+                    Self::Vaes256(_) => Backend::X86Vaes256,
+                    #[cfg(target_arch = "x86_64")]
+                    Self::Vaes512(_) => Backend::X86Vaes512,
+                }
+            }
+        }
+    };
+}
+
+over_backends! {
+    /// A key expanded for CBC both ways.
+    CbcKey
+}
+
+over_backends! {
+    /// A key expanded for the keystream.
+    StreamKey
 }
 
 impl CbcKey {
-    pub(crate) fn new(key: &KeyBytes, _backend: Backend) -> Self {
-        Self::Portable(portable::CbcKey::new(key))
-    }
-
-    pub(crate) fn backend(&self) -> Backend {
-        match self {
-            Self::Portable(_) => Backend::Portable,
-        }
-    }
-
-    /// Encrypts pages side by side; all are equally long.
+    /// Encrypts up to [`MAX_LANES`] pages side by side; all are equally long.
     pub(crate) fn encrypt(&self, lanes: &mut [Lane<'_>]) {
         match self {
             Self::Portable(key) => key.encrypt(lanes),
+            #[cfg(target_arch = "x86_64")]
+            Self::AesNi(key) => key.encrypt(lanes),
+            #[cfg(target_arch = "x86_64")]
+            Self::Vaes256(key) => key.encrypt(lanes),
+            #[cfg(target_arch = "x86_64")]
+            Self::Vaes512(key) => key.encrypt(lanes),
         }
     }
 
-    /// Decrypts one page, whose blocks do not wait for each other.
-    pub(crate) fn decrypt(&self, lane: Lane<'_>) {
+    /// Decrypts pages one after the other: the blocks of one do not wait for each other.
+    pub(crate) fn decrypt(&self, lanes: &mut [Lane<'_>]) {
         match self {
-            Self::Portable(key) => key.decrypt(lane),
+            Self::Portable(key) => key.decrypt(lanes),
+            #[cfg(target_arch = "x86_64")]
+            Self::AesNi(key) => key.decrypt(lanes),
+            #[cfg(target_arch = "x86_64")]
+            Self::Vaes256(key) => key.decrypt(lanes),
+            #[cfg(target_arch = "x86_64")]
+            Self::Vaes512(key) => key.decrypt(lanes),
         }
     }
-}
-
-/// A key expanded for the keystream.
-pub(crate) enum StreamKey {
-    Portable(portable::StreamKey),
 }
 
 impl StreamKey {
-    pub(crate) fn new(key: &KeyBytes, _backend: Backend) -> Self {
-        Self::Portable(portable::StreamKey::new(key))
-    }
-
-    pub(crate) fn backend(&self) -> Backend {
-        match self {
-            Self::Portable(_) => Backend::Portable,
-        }
-    }
-
     /// XORs the stream onto `data`, which is not empty and starts at byte `skip` of block `counter`. The
     /// counter does not pass its last value before the end of `data`.
     pub(crate) fn apply(&self, prefix: &[u8; 12], counter: u32, skip: usize, data: InOutBuf<'_, '_, u8>) {
         match self {
             Self::Portable(key) => key.apply(prefix, counter, skip, data),
+            #[cfg(target_arch = "x86_64")]
+            Self::AesNi(key) => key.apply(prefix, counter, skip, data),
+            #[cfg(target_arch = "x86_64")]
+            Self::Vaes256(key) => key.apply(prefix, counter, skip, data),
+            #[cfg(target_arch = "x86_64")]
+            Self::Vaes512(key) => key.apply(prefix, counter, skip, data),
         }
     }
 }

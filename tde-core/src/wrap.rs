@@ -179,6 +179,7 @@ pub fn random_iv() -> Result<[u8; IV_LEN], Error> {
 }
 
 /// One expanded key for each length of vector: the length is part of `AesGcm`'s type.
+#[allow(clippy::large_enum_variant, reason = "there is no heap to put the larger one on")]
 enum Gcm {
     Aes128(AesGcm<Aes128, U12>, AesGcm<Aes128, U16>),
     Aes256(AesGcm<Aes256, U12>, AesGcm<Aes256, U16>),

@@ -1,4 +1,41 @@
 #![no_std]
 #![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_alloc, clippy::std_instead_of_core)]
 #![forbid(unsafe_code)]
-#![doc = include_str!("../README.md")]
+// Its examples need std.
+#![cfg_attr(feature = "std", doc = include_str!("../README.md"))]
+#![cfg_attr(not(feature = "std"), doc = "Reads the key files of PostgreSQL's `pg_tde`, as views over bytes.")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(any(feature = "alloc", test))]
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+#[cfg(feature = "std")]
+pub mod cluster;
+#[cfg(feature = "std")]
+mod file;
+pub mod format;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+#[cfg(feature = "std")]
+mod index;
+mod name;
+mod oid;
+pub mod postgres;
+#[cfg(feature = "std")]
+pub mod provider;
+#[cfg(feature = "std")]
+pub mod relation_file;
+#[cfg(feature = "std")]
+pub mod verify;
+#[cfg(feature = "std")]
+pub mod wal_file;
+
+#[cfg(feature = "std")]
+pub use file::{FileError, FileErrorKind};
+#[cfg(feature = "std")]
+pub use index::{Duplicate, EntryCounts, RelationKeyIndex};
+pub use name::{Name, NameError, PrincipalKeyName, ProviderName};
+pub use oid::{Oid, RelationLocator, RelationNumber};

@@ -9,11 +9,34 @@
 #![allow(clippy::expect_used, clippy::missing_panics_doc, clippy::panic)]
 
 mod core;
+mod postgres;
 
 pub use core::{keystream, page_cipher};
+
+pub use postgres::{data_page, data_paths, server_files};
+pub use tde_keyfile::fuzzing::{
+    file_names, keyring, keys_version, provider_options, providers, relation_keys, wal_keys,
+};
+pub use tde_wal::fuzz::{names as wal_names, segment as wal_segment, stream as wal_stream};
 
 /// A target: its name, which is its seeds' directory as well, and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: &[Target] = &[("page_cipher", page_cipher), ("keystream", keystream)];
+pub const TARGETS: &[Target] = &[
+    ("page_cipher", page_cipher),
+    ("keystream", keystream),
+    ("wal_names", wal_names),
+    ("wal_segment", wal_segment),
+    ("wal_stream", wal_stream),
+    ("file_names", file_names),
+    ("keyring", keyring),
+    ("keys_version", keys_version),
+    ("provider_options", provider_options),
+    ("providers", providers),
+    ("relation_keys", relation_keys),
+    ("wal_keys", wal_keys),
+    ("data_page", data_page),
+    ("data_paths", data_paths),
+    ("server_files", server_files),
+];

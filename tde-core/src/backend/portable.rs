@@ -5,17 +5,23 @@
 //! decrypting and for the keystream.
 
 use aes::cipher::array::Array;
+use aes::cipher::consts::U16;
 use aes::cipher::inout::InOutBuf;
 use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use aes::{Aes128Dec, Aes128Enc, Aes256Dec, Aes256Enc};
 use zeroize::Zeroizing;
 
-use crate::backend::{Lane, MAX_LANES};
+use crate::backend::Lane;
 use crate::key::KeyBytes;
 
 /// Blocks handed over together where the data alone sets no limit: a multiple of every parallel width of the
 /// `aes` crate, small enough for the stack.
 const BATCH: usize = 64;
+
+/// Pages encrypted side by side: the parallel width of the `aes` crate on 64-bit Arm. Each cache line is touched
+/// once for each of its blocks, and more pages than a cache set has ways would drive each other out between
+/// (x86-64 with AES instructions, 8 KiB pages: 7.5 GB/s with 8 pages, 5.7 GB/s with 16).
+const PAGES: usize = 8;
 
 /// One expanded key, as an enum over the sizes.
 enum Encryptor {
@@ -75,42 +81,51 @@ impl CbcKey {
 
     /// CBC (NIST SP 800-38A, section 6.2): C\[i\] = E(P\[i\] ^ C\[i - 1\]), where C\[-1\] is the vector.
     pub(super) fn encrypt(&self, lanes: &mut [Lane<'_>]) {
+        for lanes in lanes.chunks_mut(PAGES) {
+            self.encrypt_side_by_side(lanes);
+        }
+    }
+
+    fn encrypt_side_by_side(&self, lanes: &mut [Lane<'_>]) {
         let Some(len) = lanes.first().map(|lane| lane.data.len()) else { return };
-        let mut chained = [[0; 16]; MAX_LANES];
+        let mut chained = [[0; 16]; PAGES];
         let chained = &mut chained[..lanes.len()];
         for (block, lane) in chained.iter_mut().zip(lanes.iter()) {
             *block = lane.iv;
         }
-        for at in (0..len).step_by(16) {
+        for i in 0..len / 16 {
             for (block, lane) in chained.iter_mut().zip(lanes.iter()) {
-                xor(block, &lane.data.get_in()[at..at + 16]);
+                *block = xor(block, &lane.data.get_in().as_chunks().0[i]);
             }
             self.encryptor.encrypt(chained);
             for (block, lane) in chained.iter().zip(lanes.iter_mut()) {
-                lane.data.get_out()[at..at + 16].copy_from_slice(block);
+                lane.data.get_out().as_chunks_mut().0[i] = *block;
             }
         }
     }
 
     /// CBC (NIST SP 800-38A, section 6.2): P\[i\] = D(C\[i\]) ^ C\[i - 1\].
-    pub(super) fn decrypt(&self, lane: Lane<'_>) {
-        let mut before = lane.iv;
+    pub(super) fn decrypt(&self, lanes: &mut [Lane<'_>]) {
         let mut blocks = Zeroizing::new([[0; 16]; BATCH]);
-        let mut rest = lane.data;
+        for lane in lanes {
+            self.decrypt_with(lane, &mut blocks);
+        }
+    }
+
+    fn decrypt_with(&self, lane: &mut Lane<'_>, blocks: &mut [[u8; 16]; BATCH]) {
+        let mut before = lane.iv;
+        let mut rest = lane.data.reborrow();
         while !rest.is_empty() {
             let (mut now, later) = split(rest, 16 * BATCH);
             rest = later;
             let blocks = &mut blocks[..now.len() / 16];
-            for (block, from) in blocks.iter_mut().zip(now.get_in().chunks_exact(16)) {
-                block.copy_from_slice(from);
-            }
+            blocks.copy_from_slice(now.get_in().as_chunks().0);
             self.decryptor.decrypt(blocks);
-            for (i, block) in blocks.iter_mut().enumerate() {
-                let at = 16 * i;
-                xor(block, &before);
+            for (i, block) in blocks.iter().enumerate() {
+                let plaintext = xor(block, &before);
                 // Read before it is written over: the buffers may be the same.
-                before.copy_from_slice(&now.get_in()[at..at + 16]);
-                now.get_out()[at..at + 16].copy_from_slice(block);
+                before = now.get_in().as_chunks().0[i];
+                now.get_out().as_chunks_mut().0[i] = plaintext;
             }
         }
     }
@@ -141,10 +156,15 @@ impl StreamKey {
                 counter = counter.wrapping_add(1);
             }
             self.0.encrypt(blocks);
-            let made = 16 * blocks.len();
-            let cut = data.len().min(made - skip);
-            let (mut now, later) = data.split_at(cut);
-            now.xor_in2out(&blocks.as_flattened()[skip..skip + cut]);
+            let stream = &blocks.as_flattened()[skip..];
+            let (now, later) = split(data, stream.len());
+            // The pieces are whole blocks even where those of the stream are cut differently.
+            let (whole, mut tail) = now.into_chunks::<U16>();
+            let (stream, rest) = stream[..16 * whole.len() + tail.len()].split_at(16 * whole.len());
+            for (mut piece, stream) in whole.into_iter().zip(stream.as_chunks().0) {
+                *piece.get_out() = xor(piece.get_in().as_ref(), stream).into();
+            }
+            tail.xor_in2out(rest);
             (data, skip) = (later, 0);
         }
     }
@@ -156,8 +176,6 @@ fn split<'i, 'o>(data: InOutBuf<'i, 'o, u8>, len: usize) -> (InOutBuf<'i, 'o, u8
     data.split_at(len)
 }
 
-fn xor(block: &mut [u8; 16], with: &[u8]) {
-    for (byte, with) in block.iter_mut().zip(with) {
-        *byte ^= with;
-    }
+fn xor(a: &[u8; 16], b: &[u8; 16]) -> [u8; 16] {
+    (u128::from_le_bytes(*a) ^ u128::from_le_bytes(*b)).to_le_bytes()
 }

@@ -1,0 +1,185 @@
+//! Proof that a cluster can be decrypted: every header, every key, every page, every WAL record.
+//!
+//! [`verify`] reads a data directory, or what there is of it, and says what is wrong with which file where,
+//! and what that most likely means: a wrong key, the right key with a wrong IV, a torn or damaged page,
+//! plaintext where ciphertext belongs. Nothing is written.
+//!
+//! ```no_run
+//! use tde_keyfile::cluster::{Cluster, OpenOptions};
+//! use tde_keyfile::verify::{VerifyOptions, verify};
+//!
+//! let cluster = Cluster::open("/srv/copy/data", &OpenOptions::new().keyring("/srv/copy/keys"))?;
+//! let report = verify(&cluster, &VerifyOptions::default(), &mut ());
+//! for finding in &report.findings {
+//!     eprintln!("{finding}");
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What a clean report proves
+//!
+//! `pg_tde` authenticates the principal key's name (header signature) and every internal key (GCM). It does
+//! not authenticate base IVs, starts of WAL ranges, pages or WAL. What vouches for those is PostgreSQL's own:
+//! page headers and page checksums, WAL page headers and the chain of records with their CRC-32C. All of it
+//! detects accidents; none of it stops somebody who can write to the directory and knows what they do. Without
+//! data checksums, damage behind a page's header goes unnoticed.
+//!
+//! Partial copies are fine: what is absent is noted. Files that are not PostgreSQL's are left alone.
+
+mod bad_pages;
+mod finding;
+mod iv_search;
+mod key_files;
+mod key_search;
+mod page;
+mod relation;
+mod report;
+mod run;
+mod scan;
+mod wal;
+mod wal_keys;
+mod wal_walk;
+
+use alloc::string::ToString;
+use core::time::Duration;
+use std::fs;
+use std::io;
+use std::thread;
+
+pub use finding::{Cause, Finding, IvEvidence, Note, Place, Problem, Severity};
+pub use report::{FileContents, Observer, RelationProtection, Report, VerifiedFile};
+
+use crate::cluster::Cluster;
+use crate::postgres::{
+    BackupLabel, ClusterState, ControlFile, ControlFileError, PostmasterPid, TablespaceVersion,
+};
+use crate::relation_file::RelationGeometry;
+use key_search::KeySearch;
+use relation::PageRules;
+use run::Run;
+use scan::Scan;
+use wal::Wal;
+
+/// What to verify, and how much to tell.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct VerifyOptions {
+    /// Whether the pages of relations without a key are checked too (they are by default): that is how a
+    /// removed key entry shows.
+    pub plain_relations: bool,
+    /// Findings kept of one file; more are counted.
+    pub max_findings_per_file: u32,
+    /// Findings kept in all; more are counted.
+    pub max_findings: usize,
+    /// Notes kept in all.
+    pub max_notes: usize,
+    /// Keys tried in all to tell whose file a file is whose own key does not open it.
+    pub max_keys_tried: u64,
+}
+
+impl Default for VerifyOptions {
+    fn default() -> Self {
+        Self {
+            plain_relations: true,
+            max_findings_per_file: 20,
+            max_findings: 10_000,
+            max_notes: 10_000,
+            max_keys_tried: 1_000_000,
+        }
+    }
+}
+
+/// Verifies a cluster, or what there is of it.
+///
+/// Memory does not grow with the size of files, only with their number.
+pub fn verify(cluster: &Cluster, options: &VerifyOptions, observer: &mut dyn Observer) -> Report {
+    let mut run = Run { options, data_directory: cluster.directory(), observer, report: Report::default() };
+    let control = read_control_file(&mut run);
+    let rules = page_rules(&mut run, control.as_ref());
+    let version = control.and_then(|control| control.major).and_then(TablespaceVersion::of);
+    let scan = Scan::of(&mut run, version);
+    let wal = Wal::of(&mut run, control.as_ref(), &scan.wal);
+    let wal_bytes = wal.as_ref().map_or(0, Wal::bytes);
+    run.observer.total(scan.relation_bytes().saturating_add(wal_bytes));
+    key_files::verify_key_files(&mut run, cluster, &scan);
+    let mut keys = KeySearch::new(options.max_keys_tried);
+    for files in scan.relations.chunk_by(|a, b| a.path.locator == b.path.locator) {
+        relation::verify_relation(&mut run, cluster, &rules, &mut keys, files);
+    }
+    if let Some(wal) = wal {
+        wal.verify(&mut run, cluster, control.as_ref());
+    }
+    run.report
+}
+
+/// Reads `pg_control`, several times if need be: a copy of a running cluster may be torn at that instant.
+fn read_control_file(run: &mut Run<'_>) -> Option<ControlFile> {
+    let path = run.data_directory.join(ControlFile::PATH);
+    for attempt in 0..4 {
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                run.note(
+                    ControlFile::PATH,
+                    "absent: pages of 8192 bytes in segments of 131072 pages are assumed, checksums are not \
+                     checked, and where WAL has to end is not known",
+                );
+                return None;
+            }
+            Err(error) => {
+                let problem = Problem::Unreadable { error: error.to_string() };
+                run.finding(ControlFile::PATH.to_string(), Place::File, problem, Cause::Unknown);
+                return None;
+            }
+        };
+        match ControlFile::parse(&bytes) {
+            Ok(control) => {
+                if control.major.is_none() {
+                    let version = control.catalog_version;
+                    run.note(ControlFile::PATH, alloc::format!("catalog version {version} is unknown"));
+                }
+                return Some(control);
+            }
+            Err(ControlFileError::Checksum { .. }) if attempt < 3 => thread::sleep(Duration::from_millis(20)),
+            Err(error) => {
+                let cause = match error {
+                    ControlFileError::Checksum { .. } | ControlFileError::TooShort { .. } => Cause::Damaged,
+                    _ => Cause::Unknown,
+                };
+                let problem = Problem::Format { error: error.to_string() };
+                run.finding(ControlFile::PATH.to_string(), Place::File, problem, cause);
+                return None;
+            }
+        }
+    }
+    None
+}
+
+fn page_rules(run: &mut Run<'_>, control: Option<&ControlFile>) -> PageRules {
+    let read = |name: &str| fs::read(run.data_directory.join(name)).ok();
+    let label = read(BackupLabel::PATH);
+    let running = read(PostmasterPid::PATH).is_some();
+    let replayed_from = label.and_then(|label| BackupLabel::parse(&label)).map(|label| label.start);
+    if let Some(start) = replayed_from {
+        run.note(
+            BackupLabel::PATH,
+            alloc::format!(
+                "a base backup that was not yet recovered: pages changed from LSN {start} on may be torn until \
+                 WAL is replayed"
+            ),
+        );
+    }
+    if running {
+        run.note(
+            PostmasterPid::PATH,
+            "a server runs, crashed, or ran while this copy was made: files may be of different moments",
+        );
+    }
+    let shut_down = control.filter(|control| control.state == ClusterState::ShutDown);
+    PageRules {
+        geometry: control.map_or_else(RelationGeometry::default, RelationGeometry::from),
+        checksums: control.is_some_and(ControlFile::has_data_checksums),
+        last_lsn: shut_down.filter(|_| replayed_from.is_none() && !running).map(|control| control.checkpoint),
+        replayed_from,
+    }
+}
