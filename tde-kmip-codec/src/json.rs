@@ -40,7 +40,7 @@ mod write;
 pub use self::{
     payload::{Direction, Payload, read_payload, write_payload},
     read::{Options, read, read_with},
-    tree::write_tree,
+    tree::{write_tree, write_tree_without_secrets},
     write::write,
 };
 pub use crate::text::error::{Error, ErrorKind};

@@ -40,9 +40,9 @@ mod line;
 use core::fmt::{self, Write as _};
 
 use crate::{
-    spec::{self, tag},
+    spec::tag,
     text::names,
-    ttlv::{Error, ErrorKind, Item, Options, Reader, Tag, TagPath, Value, Walk},
+    ttlv::{Error, ErrorKind, Item, Options, Reader, TagPath, Value, Walk},
 };
 
 /// Bytes to be printed as a tree.
@@ -95,9 +95,7 @@ impl fmt::Display for Pretty<'_> {
                 Err(error) => return self.point(&error, f),
             };
             let (item, level) = (visit.item, usize::from(visit.depth).min(LEVELS - 1));
-            // A Key Value in the clear holds attributes beside its Key Material.
-            let open = item.tag == tag::KEY_VALUE && matches!(item.value, Value::Structure(_));
-            let hidden = secret.get(level).copied().unwrap_or_default() || (is_secret(item.tag) && !open);
+            let hidden = secret.get(level).copied().unwrap_or_default() || names::is_secret(&item);
             let attribute = attributes.get(level).copied().flatten();
             let indent = Indent(level);
             write!(f, "{:04X}  {indent}", item.offset)?;
@@ -136,7 +134,7 @@ impl Pretty<'_> {
         let path = TagPath::locate(self.input, offset);
         let level = path.as_slice().len().saturating_sub(1);
         writeln!(f, "{offset:04X}  {}! {}", Indent(level), error.kind())?;
-        if path.as_slice().iter().any(|tag| is_secret(*tag)) && !self.secrets {
+        if path.as_slice().iter().any(|tag| names::is_secret_tag(*tag)) && !self.secrets {
             return Ok(());
         }
         // A bad type stands in the fourth byte of its item, and makes more sense with the tag before it.
@@ -152,11 +150,6 @@ impl Pretty<'_> {
         }
         writeln!(f, "\n      {}  {:width$}^^", Indent(level), "", width = 3 * (offset - start))
     }
-}
-
-/// Whether what stands under the tag is not to be shown unasked.
-fn is_secret(tag: Tag) -> bool {
-    spec::tag_facts(tag).is_some_and(|facts| facts.secret)
 }
 
 /// Two blanks a level.

@@ -157,6 +157,18 @@ fn every_message_survives_both_json_forms_and_the_tree_is_the_recorded_one() {
     }
 }
 
+#[test]
+fn the_tree_without_secrets_has_their_sizes_only() {
+    let text = r#"{"tag":"KeyValue","value":[{"tag":"KeyMaterial","type":"ByteString","value":"DEADBEEF"},{"tag":"Attributes","value":[{"tag":"State","type":"Enumeration","value":"Active"}]}]}"#;
+    let bytes = json::read(text).unwrap();
+    let tree = json::write_tree_without_secrets(&ttlv::decode(&bytes).unwrap()).unwrap();
+    assert_eq!(
+        tree,
+        r#"{"tag":"0x420045","name":"KeyValue","type":"Structure","value":[{"tag":"0x420043","name":"KeyMaterial","type":"ByteString","value":null,"hidden":4},{"tag":"0x420125","name":"Attributes","type":"Structure","value":[{"tag":"0x42008D","name":"State","type":"Enumeration","value":"0x00000002","enum":"Active"}]}]}"#
+    );
+    assert_eq!(kind_of(&tree), ErrorKind::UnknownKey { key: "hidden".into() });
+}
+
 fn kind_of(text: &str) -> ErrorKind {
     json::read(text).unwrap_err().kind().clone()
 }

@@ -17,17 +17,40 @@ use crate::{
 /// What the item layer finds wrong inside the item.
 pub fn write_tree(item: &Item<'_>) -> Result<String, Error> {
     let mut text = String::new();
-    node(&mut text, item)?;
+    node(&mut text, item, Secrets::Shown)?;
     Ok(text)
 }
 
-fn node(text: &mut String, item: &Item<'_>) -> Result<(), Error> {
+/// As [`write_tree`], but what is not to be shown unasked has the value `null` and a `"hidden"` with its size in bytes.
+///
+/// # Errors
+/// What the item layer finds wrong inside the item.
+pub fn write_tree_without_secrets(item: &Item<'_>) -> Result<String, Error> {
+    let mut text = String::new();
+    node(&mut text, item, Secrets::Hidden)?;
+    Ok(text)
+}
+
+/// What becomes of secrets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Secrets {
+    Shown,
+    Hidden,
+    /// Everything from here on is one.
+    Inside,
+}
+
+fn node(text: &mut String, item: &Item<'_>, secrets: Secrets) -> Result<(), Error> {
     add(text, format_args!("{{\"tag\":\"{}\",\"name\":", item.tag));
     match spec::tag_facts(item.tag) {
         Some(facts) => quote(text, facts.camel_name),
         None => text.push_str("null"),
     }
     add(text, format_args!(",\"type\":\"{}\",\"value\":", item.value.item_type().name()));
+    let secrets = match secrets {
+        Secrets::Hidden if names::is_secret(item) => Secrets::Inside,
+        secrets => secrets,
+    };
     match item.value {
         Value::Structure(items) => {
             text.push('[');
@@ -35,9 +58,12 @@ fn node(text: &mut String, item: &Item<'_>) -> Result<(), Error> {
                 if index != 0 {
                     text.push(',');
                 }
-                node(text, &item?)?;
+                node(text, &item?, secrets)?;
             }
             text.push(']');
+        }
+        _ if secrets == Secrets::Inside => {
+            add(text, format_args!("null,\"hidden\":{}", names::size(item)));
         }
         Value::Integer(value) => add(text, format_args!("{value}")),
         Value::Interval(value) => add(text, format_args!("{value}")),

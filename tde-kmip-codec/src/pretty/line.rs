@@ -22,12 +22,7 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, item: &Item<'_>, names: Names, h
         return write!(f, ", {} bytes", items.remaining().len());
     }
     if hidden {
-        return match item.value {
-            Value::TextString(text) => write!(f, ", {} bytes hidden", text.len()),
-            Value::ByteString(bytes) => write!(f, ", {} bytes hidden", bytes.len()),
-            Value::BigInteger(number) => write!(f, ", {} bytes hidden", number.as_wire().len()),
-            _ => f.write_str(" hidden"),
-        };
+        return write!(f, ", {} bytes hidden", names::size(item));
     }
     f.write_str(" ")?;
     match item.value {
