@@ -8,6 +8,7 @@ mod encoder;
 mod extensions;
 mod fields;
 mod many;
+mod nested;
 mod scalar;
 mod secret;
 mod structure;
@@ -16,6 +17,7 @@ pub use self::{
     any::{AnyStructure, AnyValue},
     extensions::Extensions,
     many::{Many, ManyIter},
+    nested::Nested,
     scalar::{DateTime, DateTimeExtended, Interval},
     secret::{Secret, SecretText},
     structure::{FieldValue, Structure},

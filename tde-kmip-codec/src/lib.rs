@@ -27,5 +27,5 @@ pub mod xml;
 
 pub use self::codec::{
     AnyStructure, AnyValue, DateTime, DateTimeExtended, Extensions, FieldValue, Interval, Many, ManyIter,
-    Secret, SecretText, Structure,
+    Nested, Secret, SecretText, Structure,
 };

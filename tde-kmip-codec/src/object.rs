@@ -57,16 +57,25 @@ macro_rules! objects {
                 }
             }
 
-            pub(crate) fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
-                let (object, versions) = match found.tag() {
-                    $(tag::$tag => (Self::$variant($variant::decode(found, d)?), $versions),)+
-                    tag => return Err(Fault::new(ErrorKind::UnknownField { tag }, found.offset())),
-                };
-                if !versions.includes(d.cx.version) {
-                    let kind = ErrorKind::FieldNotInVersion { tag: found.tag() };
-                    d.tolerate(Leniency::OTHER_VERSIONS, kind, found.offset())?;
+            pub(crate) fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+                match found.tag() {
+                    $(tag::$tag => {
+                        check_version($versions, found, d)?;
+                        $variant::decode(found, d).map(Self::$variant)
+                    })+
+                    tag => Err(Fault::new(ErrorKind::UnknownField { tag }, found.offset())),
                 }
-                Ok(object)
+            }
+
+            /// Checks without building.
+            pub(crate) fn probe(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<(), Fault> {
+                match found.tag() {
+                    $(tag::$tag => {
+                        check_version($versions, found, d)?;
+                        $variant::probe(found, d).map(|_| ())
+                    })+
+                    tag => Err(Fault::new(ErrorKind::UnknownField { tag }, found.offset())),
+                }
             }
 
             /// Encodes the object under its own tag.
@@ -116,4 +125,13 @@ objects! {
 /// Whether a managed object stands under this tag.
 pub(crate) fn is_object(tag: Tag) -> bool {
     TAGS.contains(&tag)
+}
+
+#[inline]
+fn check_version(versions: Versions, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Fault> {
+    if versions.includes(d.cx.version) {
+        return Ok(());
+    }
+    let kind = ErrorKind::FieldNotInVersion { tag: found.tag() };
+    d.tolerate(Leniency::OTHER_VERSIONS, kind, found.offset())
 }

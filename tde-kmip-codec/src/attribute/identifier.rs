@@ -37,7 +37,7 @@ impl<'a> From<&'a str> for UniqueIdentifier<'a> {
 
 impl<'a> FieldValue<'a> for UniqueIdentifier<'a> {
     #[inline]
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         if found.is(ItemType::TextString) {
             return <&str>::decode(found, d).map(Self::Text);
         }

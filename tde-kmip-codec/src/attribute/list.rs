@@ -122,7 +122,7 @@ impl fmt::Debug for Attributes<'_> {
 
 /// The Attributes structure of 2.x, under any of its tags.
 impl<'a> FieldValue<'a> for Attributes<'a> {
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         if !found.is(crate::ttlv::ItemType::Structure) {
             return Err(d.wrong_type(found));
         }
@@ -136,7 +136,7 @@ impl<'a> FieldValue<'a> for Attributes<'a> {
             at = next;
         }
         d.leave(count, found.offset())?;
-        Ok(Self(Source::Structure { items: d.bytes(found), cx: d.cx, count }))
+        Ok(Self(Source::Structure { items: found.padded(), cx: d.cx, count }))
     }
 
     fn encode(&self, tag: Tag, e: &mut Encoder<'_>) {
@@ -211,7 +211,7 @@ fn is_v1_form(tag: Tag) -> bool {
 }
 
 impl<'a> FieldValue<'a> for TemplateAttribute<'a> {
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         if !is_v1_form(found.tag()) {
             return Attributes::decode(found, d).map(|attributes| Self { names: Many::NONE, attributes });
         }

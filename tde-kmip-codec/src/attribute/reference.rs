@@ -1,6 +1,6 @@
 //! Which attribute is meant: by name in 1.x, by tag or vendor and name in 2.x.
 
-use super::value::versions_of;
+use super::value::{name_of, named, versions_of};
 use crate::{
     codec::{Decoder, Encoder, FieldValue, Fields, Found, presence},
     spec::{self, tag},
@@ -33,12 +33,12 @@ impl<'a> AttributeReference<'a> {
     /// The attribute with this 1.x name; names that the standard does not have are custom.
     #[must_use]
     pub fn named(name: &'a str) -> Self {
-        spec::attribute_named(name).map_or(Self::Custom(name), Self::Standard)
+        named(name).map_or(Self::Custom(name), Self::Standard)
     }
 }
 
 impl<'a> FieldValue<'a> for AttributeReference<'a> {
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         if found.is(ItemType::Enumeration) {
             let number = d.enumeration(found)?;
             let known = Tag::new(number)
@@ -77,8 +77,8 @@ impl<'a> FieldValue<'a> for AttributeReference<'a> {
         match *self {
             // Attribute Name is the form of 1.x, whatever the version: leniency may have let it in.
             Self::Standard(attribute) if tag == tag::ATTRIBUTE_NAME => {
-                match spec::attribute_rows(attribute).first() {
-                    Some(facts) => e.writer.text_string(tag, facts.name),
+                match name_of(attribute) {
+                    Some(name) => e.writer.text_string(tag, name),
                     None => e.not_in_version(attribute),
                 }
                 if !versions_of(attribute).includes(e.version) {

@@ -11,8 +11,8 @@ structure! {
 
     /// Usage Limits Total.
     usage_limits_total: req i64 = USAGE_LIMITS_TOTAL;
-    /// Usage Limits Count.
-    usage_limits_count: req i64 = USAGE_LIMITS_COUNT;
+    /// Usage Limits Count; absent where the client sets the limits and the server is to count.
+    usage_limits_count: opt i64 = USAGE_LIMITS_COUNT;
     /// Usage Limits Unit.
     usage_limits_unit: req UsageLimitsUnit = USAGE_LIMITS_UNIT;
 }

@@ -80,9 +80,20 @@ macro_rules! attribute_values {
                 }
             }
 
-            fn decode_standard(attribute: Tag, found: Found, d: &Decoder<'a, '_>) -> Option<Result<Self, Fault>> {
+            fn decode_standard(attribute: Tag, found: Found<'a>, d: &Decoder<'a, '_>) -> Option<Result<Self, Fault>> {
                 Some(match attribute {
                     $(tag::$tag => <$ty>::decode(found, d).map(Self::$variant),)+
+                    _ => return None,
+                })
+            }
+
+            fn probe_standard(
+                attribute: Tag,
+                found: Found<'a>,
+                d: &Decoder<'a, '_>,
+            ) -> Option<Result<(), Fault>> {
+                Some(match attribute {
+                    $(tag::$tag => <$ty>::probe(found, d).map(|_| ()),)+
                     _ => return None,
                 })
             }
@@ -93,6 +104,14 @@ macro_rules! attribute_values {
                     $(Self::$variant(value) => value.encode(tag, e),)+
                     Self::Custom { .. } | Self::Vendor { .. } | Self::Extension { .. } | Self::Absent(_) => {}
                 }
+            }
+        }
+
+        /// The name of an attribute in KMIP 1.x.
+        pub(super) const fn name_of(attribute: Tag) -> Option<&'static str> {
+            match attribute {
+                $(tag::$tag => const { tabled_name(tag::$tag) },)+
+                _ => None,
             }
         }
 
@@ -287,6 +306,64 @@ attribute_values! {
     RotateLatest(bool) = ROTATE_LATEST;
 }
 
+/// The name of an attribute, by the standard's table.
+const fn tabled_name(attribute: Tag) -> Option<&'static str> {
+    let mut rest = spec::attribute::TABLE;
+    while let [facts, tail @ ..] = rest {
+        if facts.tag.get() == attribute.get() {
+            return Some(facts.name);
+        }
+        rest = tail;
+    }
+    None
+}
+
+/// How many places the table of names has: a power of two, several times the number of names.
+const PLACES: usize = 512;
+
+/// Where a name is looked for first.
+const fn place_of(name: &[u8]) -> usize {
+    let mut hash = name.len() as u32;
+    let mut rest = name;
+    while let [byte, tail @ ..] = rest {
+        hash = hash.wrapping_mul(31).wrapping_add(*byte as u32);
+        rest = tail;
+    }
+    (hash ^ (hash >> 9)) as usize % PLACES
+}
+
+/// The rows of the standard's table by name, each at its place or the next free one; 0 is free.
+static BY_NAME: [u16; PLACES] = {
+    let mut places = [0; PLACES];
+    let table = spec::attribute::TABLE;
+    let mut row = 0;
+    while row < table.len() {
+        // Rows of one attribute stand together, and the first is enough.
+        if row == 0 || table[row].tag.get() != table[row - 1].tag.get() {
+            let mut place = place_of(table[row].name.as_bytes());
+            while places[place] != 0 {
+                place = (place + 1) % PLACES;
+            }
+            places[place] = row as u16 + 1;
+        }
+        row += 1;
+    }
+    places
+};
+
+/// The attribute with this name in KMIP 1.x. As every message of 1.x is full of names, this is not a search.
+pub(super) fn named(name: &str) -> Option<Tag> {
+    let mut place = place_of(name.as_bytes());
+    loop {
+        let row = BY_NAME.get(place).copied().unwrap_or_default();
+        let facts = spec::attribute::TABLE.get(usize::from(row).checked_sub(1)?)?;
+        if facts.name == name {
+            return Some(facts.tag);
+        }
+        place = (place + 1) % PLACES;
+    }
+}
+
 /// The versions that have an attribute, by the standard's table.
 const fn tabled_versions(attribute: Tag) -> Versions {
     let mut versions = Versions::NONE;
@@ -314,58 +391,71 @@ impl<'a> Attribute<'a> {
     }
 
     /// The structure Attribute of 1.x: name, index, value.
-    fn decode_v1(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
-        let mut fields = Fields::open(found, d, const { &FIELDS })?;
-        let name: Option<Found> = fields.take(tag::ATTRIBUTE_NAME)?;
-        let Some(named) = name else { return Err(fields.missing(tag::ATTRIBUTE_NAME)) };
-        let name = <&str>::decode(named, d)?;
-        let index = fields.optional(INDEX)?;
-        let value = match (fields.take(tag::ATTRIBUTE_VALUE)?, AttributeReference::named(name)) {
-            (Some(value), AttributeReference::Standard(attribute)) => {
-                not_in_version(attribute, named, d)?;
-                match AttributeValue::decode_standard(attribute, value, d) {
-                    Some(value) => value?,
-                    None => return Err(d.invalid(tag::ATTRIBUTE_NAME, named)),
+    fn decode_v1(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+        let parts = Parts::read(found, d)?;
+        let index = parts.index;
+        let value = match (parts.value, AttributeReference::named(parts.name)) {
+            (Some(found), AttributeReference::Standard(attribute)) => {
+                not_in_version(attribute, parts.named, d)?;
+                if is_odd(attribute, found, d)? {
+                    AttributeValue::Custom { name: parts.name, value: AnyValue::decode(found, d)? }
+                } else {
+                    AttributeValue::decode_standard(attribute, found, d)
+                        .unwrap_or_else(|| Err(d.invalid(tag::ATTRIBUTE_NAME, parts.named)))?
                 }
             }
-            (Some(value), _) => {
-                if split_custom(name).is_none() {
-                    let kind = ErrorKind::InvalidValue { tag: tag::ATTRIBUTE_NAME };
-                    d.tolerate(Leniency::UNKNOWN_FIELDS, kind, named.offset())?;
-                }
-                AttributeValue::Custom { name, value: AnyValue::decode(value, d)? }
+            (Some(found), _) => {
+                parts.check_custom_name(d)?;
+                AttributeValue::Custom { name: parts.name, value: AnyValue::decode(found, d)? }
             }
-            (None, reference) => {
-                if !d.allows_absent_values() {
-                    return Err(fields.missing(tag::ATTRIBUTE_VALUE));
-                }
-                AttributeValue::Absent(reference)
-            }
+            (None, reference) => AttributeValue::Absent(reference),
         };
-        fields.finish()?;
         Ok(Self { index, value })
     }
 
+    fn probe_v1(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<(), Fault> {
+        let parts = Parts::read(found, d)?;
+        match (parts.value, named(parts.name)) {
+            (Some(found), Some(attribute)) => {
+                not_in_version(attribute, parts.named, d)?;
+                if is_odd(attribute, found, d)? {
+                    return AnyValue::decode(found, d).map(|_| ());
+                }
+                AttributeValue::probe_standard(attribute, found, d)
+                    .unwrap_or_else(|| Err(d.invalid(tag::ATTRIBUTE_NAME, parts.named)))
+            }
+            (Some(found), None) => {
+                parts.check_custom_name(d)?;
+                AnyValue::decode(found, d).map(|_| ())
+            }
+            (None, _) => Ok(()),
+        }
+    }
+
     /// An item inside Attributes, New Attribute or Current Attribute of 2.x: the attribute under its own tag.
-    pub(super) fn decode_v2(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
-        let attribute = found.tag();
-        if attribute == tag::ATTRIBUTE {
+    pub(super) fn decode_v2(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+        let tag = found.tag();
+        if tag == tag::ATTRIBUTE {
             return Self::decode_vendor(found, d);
         }
-        if let Some(value) = AttributeValue::decode_standard(attribute, found, d) {
-            not_in_version(attribute, found, d)?;
+        if is_odd(tag, found, d)? {
+            not_in_version(tag, found, d)?;
+            let value = AnyValue::decode(found, d)?;
+            return Ok(Self::new(AttributeValue::Extension { tag, value }));
+        }
+        if let Some(value) = AttributeValue::decode_standard(tag, found, d) {
+            not_in_version(tag, found, d)?;
             return value.map(Self::new);
         }
-        if !attribute.is_extension() {
-            let kind = ErrorKind::UnknownField { tag: attribute };
-            d.tolerate(Leniency::UNKNOWN_FIELDS, kind, found.offset())?;
+        if !tag.is_extension() {
+            d.tolerate(Leniency::UNKNOWN_FIELDS, ErrorKind::UnknownField { tag }, found.offset())?;
         }
         let value = AnyValue::decode(found, d)?;
-        Ok(Self::new(AttributeValue::Extension { tag: attribute, value }))
+        Ok(Self::new(AttributeValue::Extension { tag, value }))
     }
 
     /// The structure Attribute of 2.x: vendor, name, value.
-    fn decode_vendor(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode_vendor(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         let mut fields = Fields::open(found, d, const { &FIELDS })?;
         let vendor_identification = fields.required(VENDOR)?;
         let attribute_name = fields.required(NAME)?;
@@ -438,7 +528,62 @@ impl<'a> Attribute<'a> {
     }
 }
 
-fn not_in_version(attribute: Tag, found: Found, d: &Decoder<'_, '_>) -> Result<(), Fault> {
+/// The fields of the structure Attribute of 1.x, before the name has said what the value is.
+struct Parts<'a> {
+    named: Found<'a>,
+    name: &'a str,
+    index: Option<i32>,
+    value: Option<Found<'a>>,
+}
+
+impl<'a> Parts<'a> {
+    #[inline]
+    fn read(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+        let mut fields = Fields::open(found, d, const { &FIELDS })?;
+        let Some(named) = fields.take(tag::ATTRIBUTE_NAME)? else {
+            return Err(fields.missing(tag::ATTRIBUTE_NAME));
+        };
+        let name = <&str>::decode(named, d)?;
+        let index = fields.optional(INDEX)?;
+        let value = fields.take(tag::ATTRIBUTE_VALUE)?;
+        if value.is_none() && !d.allows_absent_values() {
+            return Err(fields.missing(tag::ATTRIBUTE_VALUE));
+        }
+        fields.finish()?;
+        Ok(Self { named, name, index, value })
+    }
+
+    /// A name that is not the standard's begins with `x-` or `y-` (KMIP 1.4, section 3.40).
+    fn check_custom_name(&self, d: &Decoder<'_, '_>) -> Result<(), Fault> {
+        if split_custom(self.name).is_some() {
+            return Ok(());
+        }
+        let kind = ErrorKind::InvalidValue { tag: tag::ATTRIBUTE_NAME };
+        d.tolerate(Leniency::UNKNOWN_FIELDS, kind, self.named.offset())
+    }
+}
+
+/// Whether a value is of another type than the attribute's and leniency allows to keep it as it is.
+#[inline]
+fn is_odd(attribute: Tag, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<bool, Fault> {
+    if !d.cx.leniency.contains(Leniency::WRONG_TYPES) || versions_of(attribute).is_empty() {
+        return Ok(false);
+    }
+    let fits = spec::tag_facts(attribute).zip(ItemType::from_byte(found.type_byte())).is_none_or(
+        |(facts, item_type)| {
+            let types = if d.cx.is_v1() { facts.types.v1 } else { facts.types.v2 };
+            types.is_empty() || types.contains(item_type)
+        },
+    );
+    if fits {
+        return Ok(false);
+    }
+    let fault = d.wrong_type(found);
+    d.tolerate(Leniency::WRONG_TYPES, fault.kind, fault.offset as usize)?;
+    Ok(true)
+}
+
+fn not_in_version(attribute: Tag, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Fault> {
     if versions_of(attribute).includes(d.cx.version) {
         return Ok(());
     }
@@ -456,7 +601,7 @@ fn encode_vendor_attribute(vendor: &str, name: &str, value: AnyValue<'_>, e: &mu
 
 /// The structure Attribute of 1.x, or New Attribute and Current Attribute of 2.x, which hold one attribute.
 impl<'a> FieldValue<'a> for Attribute<'a> {
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         if found.tag() == tag::ATTRIBUTE {
             return Self::decode_v1(found, d);
         }
@@ -476,6 +621,13 @@ impl<'a> FieldValue<'a> for Attribute<'a> {
         }
         d.leave(1, found.offset())?;
         Ok(attribute)
+    }
+
+    fn probe(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Option<Self>, Fault> {
+        if found.tag() == tag::ATTRIBUTE {
+            return Self::probe_v1(found, d).map(|()| None);
+        }
+        Self::decode(found, d).map(|_| None)
     }
 
     fn encode(&self, tag: Tag, e: &mut Encoder<'_>) {

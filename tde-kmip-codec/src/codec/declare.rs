@@ -26,13 +26,24 @@ macro_rules! structure {
         impl<'a> $crate::codec::FieldValue<'a> for $name<'a> {
             #[allow(unused_mut)]
             fn decode(
-                found: $crate::codec::Found,
+                found: $crate::codec::Found<'a>,
                 d: &$crate::codec::Decoder<'a, '_>,
             ) -> Result<Self, $crate::ttlv::error::Fault> {
                 let mut fields = $crate::codec::Fields::open(found, d, const { &$facts })?;
                 $(let $field = take_field!(fields, $facts, $card, [$($tag)*] $(, $selector)?)?;)*
                 let extensions = fields.finish()?;
                 Ok(Self { $($field,)* extensions })
+            }
+
+            #[allow(unused_mut, unused_variables)]
+            fn probe(
+                found: $crate::codec::Found<'a>,
+                d: &$crate::codec::Decoder<'a, '_>,
+            ) -> Result<Option<Self>, $crate::ttlv::error::Fault> {
+                let mut fields = $crate::codec::Fields::open(found, d, const { &$facts })?;
+                $(let $field = probe_field!(fields, $facts, $card, ($ty), [$($tag)*] $(, $selector)?)?;)*
+                fields.finish()?;
+                Ok(None)
             }
 
             fn encode(&self, tag: $crate::ttlv::Tag, e: &mut $crate::codec::Encoder<'_>) {
@@ -136,6 +147,39 @@ macro_rules! take_field {
     };
     ($fields:ident, $facts:expr, object, []) => {
         $fields.object()
+    };
+}
+
+macro_rules! probe_field {
+    ($fields:ident, $facts:expr, req, ($ty:ty), [$tag:ident]) => {
+        $fields.probe_required::<$ty>(place!($facts, $tag))
+    };
+    ($fields:ident, $facts:expr, opt, ($ty:ty), [$tag:ident]) => {
+        $fields.probe_optional::<$ty>(place!($facts, $tag))
+    };
+    ($fields:ident, $facts:expr, many, ($ty:ty), [$tag:ident]) => {
+        $fields.many::<$ty>(place!($facts, $tag))
+    };
+    ($fields:ident, $facts:expr, req_by, ($ty:ty), [$tag:ident], $selector:ident) => {
+        $fields.probe_required_by::<$ty, _>(place!($facts, $tag), $selector)
+    };
+    ($fields:ident, $facts:expr, opt_by, ($ty:ty), [$tag:ident], $selector:ident) => {
+        $fields.probe_optional_by::<$ty, _>(place!($facts, $tag), $selector)
+    };
+    ($fields:ident, $facts:expr, req, ($ty:ty), [$v1:ident $v2:ident]) => {
+        $fields.required_either::<$ty>(place!($facts, $v1), place!($facts, $v2))
+    };
+    ($fields:ident, $facts:expr, opt, ($ty:ty), [$v1:ident $v2:ident]) => {
+        $fields.optional_either::<$ty>(place!($facts, $v1), place!($facts, $v2))
+    };
+    ($fields:ident, $facts:expr, many, ($ty:ty), [$v1:ident $v2:ident]) => {
+        $fields.many_either::<$ty>(place!($facts, $v1), place!($facts, $v2))
+    };
+    ($fields:ident, $facts:expr, attrs, ($ty:ty), [$v1:ident $v2:ident]) => {
+        $fields.attributes(place!($facts, $v1), place!($facts, $v2))
+    };
+    ($fields:ident, $facts:expr, object, ($ty:ty), []) => {
+        $fields.probe_object()
     };
 }
 

@@ -107,7 +107,7 @@ impl<'a, 'o> Decoder<'a, 'o> {
     }
 
     /// The outermost item, whose size is checked here and whose contents are not.
-    pub(crate) fn root(&self) -> Result<Found, Fault> {
+    pub(crate) fn root(&self) -> Result<Found<'a>, Fault> {
         let limit = self.options.max_size;
         if self.input.len() > limit {
             return Err(Fault::new(ErrorKind::TooLarge { limit: limit as u32 }, 0));
@@ -160,29 +160,8 @@ impl<'a, 'o> Decoder<'a, 'o> {
         }
     }
 
-    /// The value's bytes.
-    #[inline(always)]
-    pub(crate) fn bytes(&self, found: Found) -> &'a [u8] {
-        self.input.get(found.start()..found.start() + found.len()).unwrap_or_default()
-    }
-
-    /// The first eight bytes of the value and its padding; zeros where padding is missing.
-    #[inline(always)]
-    pub(crate) fn word(&self, found: Found) -> u64 {
-        match self.input.get(found.start()..).and_then(|rest| rest.first_chunk::<8>()) {
-            Some(word) => u64::from_be_bytes(*word),
-            None => self.short_word(found),
-        }
-    }
-
-    #[cold]
-    fn short_word(&self, found: Found) -> u64 {
-        self.bytes(found).iter().take(4).rev().fold(0, |word, byte| (word >> 8) | (u64::from(*byte) << 56))
-            >> (8 * (4 - self.bytes(found).len().min(4)))
-    }
-
     /// The items inside a structure, everything below them checked.
-    pub(crate) fn checked_items(&self, found: Found) -> Result<Reader<'a>, Fault> {
+    pub(crate) fn checked_items(&self, found: Found<'_>) -> Result<Reader<'a>, Fault> {
         let depth = self.depth.get() + 1;
         if depth > self.cx.max_depth {
             return Err(Fault::new(ErrorKind::TooDeep { limit: self.cx.max_depth }, found.offset()));
@@ -208,7 +187,7 @@ impl<'a, 'o> Decoder<'a, 'o> {
     /// Refuses, or goes along with, a field of the wrong type.
     #[cold]
     #[inline(never)]
-    pub(crate) fn wrong_type(&self, found: Found) -> Fault {
+    pub(crate) fn wrong_type(&self, found: Found<'_>) -> Fault {
         let type_byte = found.type_byte();
         let kind = match ItemType::from_byte(type_byte) {
             Some(item_type) => ErrorKind::WrongType { tag: found.tag(), found: item_type },
@@ -219,14 +198,14 @@ impl<'a, 'o> Decoder<'a, 'o> {
 
     #[cold]
     #[inline(never)]
-    pub(crate) fn invalid_length(&self, found: Found, item_type: ItemType) -> Fault {
+    pub(crate) fn invalid_length(&self, found: Found<'_>, item_type: ItemType) -> Fault {
         Fault::new(ErrorKind::InvalidLength { item_type, length: found.len() as u32 }, found.offset())
     }
 
     /// Padding that is not zero.
     #[cold]
     #[inline(never)]
-    pub(crate) fn bad_padding(&self, found: Found) -> Result<(), Fault> {
+    pub(crate) fn bad_padding(&self, found: Found<'_>) -> Result<(), Fault> {
         let end = found.start() + found.len();
         let padding = self.input.get(end..).unwrap_or_default();
         let padding = padding.get(..raw::padded(found.len()) - found.len()).unwrap_or(padding);
@@ -238,7 +217,7 @@ impl<'a, 'o> Decoder<'a, 'o> {
 
     /// The value of a field contradicts the standard.
     #[cold]
-    pub(crate) fn invalid(&self, tag: Tag, found: Found) -> Fault {
+    pub(crate) fn invalid(&self, tag: Tag, found: Found<'_>) -> Fault {
         Fault::new(ErrorKind::InvalidValue { tag }, found.offset())
     }
 }

@@ -101,6 +101,7 @@ impl<'b> Encoder<'b> {
         self.allowed(presence, tag);
         if values.len() > 1
             && !presence.repeatable.includes(self.version)
+            && presence.allowed.includes(self.version)
             && !self.leniency.contains(Leniency::REPEATED_FIELDS)
         {
             self.fail(ErrorKind::RepeatedField { tag });

@@ -157,7 +157,7 @@ impl<T> fmt::Debug for ManyIter<'_, T> {
 }
 
 #[inline]
-fn next_with(decoder: &Decoder<'_, '_>, at: &mut usize, tag: Tag) -> Option<Found> {
+fn next_with<'a>(decoder: &Decoder<'a, '_>, at: &mut usize, tag: Tag) -> Option<Found<'a>> {
     loop {
         let (found, next) = load_found(decoder, *at, decoder.input.len()).ok()?;
         *at = next;

@@ -21,11 +21,11 @@ pub struct Interval(pub u32);
 
 /// A 32-bit value with its four bytes of padding.
 #[inline(always)]
-fn word(found: Found, d: &Decoder<'_, '_>, item_type: ItemType) -> Result<u32, Fault> {
+fn word(found: Found<'_>, d: &Decoder<'_, '_>, item_type: ItemType) -> Result<u32, Fault> {
     if !found.is_exactly(item_type, 4) {
         reinterpret(found, d, item_type)?;
     }
-    let word = d.word(found);
+    let word = found.word();
     if word as u32 != 0 {
         d.bad_padding(found)?;
     }
@@ -33,34 +33,33 @@ fn word(found: Found, d: &Decoder<'_, '_>, item_type: ItemType) -> Result<u32, F
 }
 
 #[inline(always)]
-fn long(found: Found, d: &Decoder<'_, '_>, item_type: ItemType) -> Result<i64, Fault> {
+fn long(found: Found<'_>, d: &Decoder<'_, '_>, item_type: ItemType) -> Result<i64, Fault> {
     if !found.is_exactly(item_type, 8) {
         reinterpret(found, d, item_type)?;
     }
-    Ok(d.word(found).cast_signed())
+    Ok(found.word().cast_signed())
 }
 
 #[inline(always)]
-fn bytes<'a>(found: Found, d: &Decoder<'a, '_>, item_type: ItemType) -> Result<&'a [u8], Fault> {
+fn bytes<'a>(found: Found<'a>, d: &Decoder<'a, '_>, item_type: ItemType) -> Result<&'a [u8], Fault> {
     if !found.is(item_type) {
         reinterpret(found, d, item_type)?;
     }
     let length = found.len();
     if !length.is_multiple_of(8) {
-        // The last eight bytes of the value and its padding: all but the first few are padding.
-        let last = found.start() + (length & !7);
-        match d.input.get(last..).and_then(|rest| rest.first_chunk::<8>()) {
+        // Of the last eight bytes, all but the first few are padding.
+        match found.padded().last_chunk::<8>() {
             Some(last) if u64::from_be_bytes(*last) << (8 * (length & 7)) == 0 => {}
             _ => d.bad_padding(found)?,
         }
     }
-    Ok(d.bytes(found))
+    Ok(found.bytes())
 }
 
 /// The type or the length is wrong; with leniency, another type whose bits mean the same is as good.
 #[cold]
 #[inline(never)]
-fn reinterpret(found: Found, d: &Decoder<'_, '_>, wanted: ItemType) -> Result<(), Fault> {
+fn reinterpret(found: Found<'_>, d: &Decoder<'_, '_>, wanted: ItemType) -> Result<(), Fault> {
     let wrong_type = d.wrong_type(found);
     let Some(actual) = ItemType::from_byte(found.type_byte()) else { return Err(wrong_type) };
     let same_bits = actual == wanted
@@ -85,14 +84,14 @@ fn reinterpret(found: Found, d: &Decoder<'_, '_>, wanted: ItemType) -> Result<()
 
 impl Decoder<'_, '_> {
     /// The number of an enumeration whose values are open.
-    pub(crate) fn enumeration(&self, found: Found) -> Result<u32, Fault> {
+    pub(crate) fn enumeration(&self, found: Found<'_>) -> Result<u32, Fault> {
         word(found, self, ItemType::Enumeration)
     }
 }
 
 impl<'a> FieldValue<'a> for i32 {
     #[inline(always)]
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         word(found, d, ItemType::Integer).map(u32::cast_signed)
     }
 
@@ -104,7 +103,7 @@ impl<'a> FieldValue<'a> for i32 {
 
 impl<'a> FieldValue<'a> for i64 {
     #[inline(always)]
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         long(found, d, ItemType::LongInteger)
     }
 
@@ -116,7 +115,7 @@ impl<'a> FieldValue<'a> for i64 {
 
 impl<'a> FieldValue<'a> for bool {
     #[inline(always)]
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         match long(found, d, ItemType::Boolean)? {
             0 => Ok(false),
             1 => Ok(true),
@@ -135,7 +134,7 @@ impl<'a> FieldValue<'a> for bool {
 
 impl<'a> FieldValue<'a> for &'a str {
     #[inline(always)]
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         reader::text(bytes(found, d, ItemType::TextString)?, found.offset())
     }
 
@@ -147,7 +146,7 @@ impl<'a> FieldValue<'a> for &'a str {
 
 impl<'a> FieldValue<'a> for &'a [u8] {
     #[inline(always)]
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         bytes(found, d, ItemType::ByteString)
     }
 
@@ -158,11 +157,11 @@ impl<'a> FieldValue<'a> for &'a [u8] {
 }
 
 impl<'a> FieldValue<'a> for BigInteger<'a> {
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         if !found.is(ItemType::BigInteger) {
             reinterpret(found, d, ItemType::BigInteger)?;
         }
-        BigInteger::from_wire(d.bytes(found)).ok_or_else(|| d.invalid_length(found, ItemType::BigInteger))
+        BigInteger::from_wire(found.bytes()).ok_or_else(|| d.invalid_length(found, ItemType::BigInteger))
     }
 
     fn encode(&self, tag: Tag, e: &mut Encoder<'_>) {
@@ -172,7 +171,7 @@ impl<'a> FieldValue<'a> for BigInteger<'a> {
 
 impl<'a> FieldValue<'a> for DateTime {
     #[inline(always)]
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         long(found, d, ItemType::DateTime).map(Self)
     }
 
@@ -183,7 +182,7 @@ impl<'a> FieldValue<'a> for DateTime {
 }
 
 impl<'a> FieldValue<'a> for DateTimeExtended {
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         long(found, d, ItemType::DateTimeExtended).map(Self)
     }
 
@@ -193,7 +192,7 @@ impl<'a> FieldValue<'a> for DateTimeExtended {
 }
 
 impl<'a> FieldValue<'a> for Interval {
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         word(found, d, ItemType::Interval).map(Self)
     }
 
@@ -204,7 +203,7 @@ impl<'a> FieldValue<'a> for Interval {
 
 impl<'a, E: Enumerated> FieldValue<'a> for E {
     #[inline(always)]
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         let value = Self::from_value(word(found, d, ItemType::Enumeration)?);
         if !value.versions().includes(d.cx.version) {
             odd_value(value, found, d)?;
@@ -223,7 +222,7 @@ impl<'a, E: Enumerated> FieldValue<'a> for E {
 
 #[cold]
 #[inline(never)]
-fn odd_value<E: Enumerated>(value: E, found: Found, d: &Decoder<'_, '_>) -> Result<(), Fault> {
+fn odd_value<E: Enumerated>(value: E, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Fault> {
     let (tag, number) = (found.tag(), value.value());
     if value.versions().is_empty() {
         let kind = ErrorKind::UnknownEnumerationValue { tag, value: number };
@@ -238,7 +237,7 @@ macro_rules! masks {
     ($($mask:ty),+) => {
         $(impl<'a> FieldValue<'a> for $mask {
             #[inline(always)]
-            fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+            fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
                 i32::decode(found, d).map(Self::from_integer)
             }
 

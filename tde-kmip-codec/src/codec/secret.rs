@@ -60,7 +60,7 @@ macro_rules! secret {
 
         impl<'a> FieldValue<'a> for $name<'a> {
             #[inline(always)]
-            fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+            fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
                 <&'a $inner>::decode(found, d).map(Self)
             }
 

@@ -9,7 +9,14 @@ use crate::{
 /// Sealed: its methods take what only this crate can make.
 pub trait FieldValue<'a>: Copy + 'a {
     #[doc(hidden)]
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault>;
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault>;
+
+    /// Checks without building: a structure gives `None`, a scalar its value, which may select another field's form.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn probe(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Option<Self>, Fault> {
+        Self::decode(found, d).map(Some)
+    }
 
     #[doc(hidden)]
     fn encode(&self, tag: Tag, e: &mut Encoder<'_>);
@@ -17,7 +24,10 @@ pub trait FieldValue<'a>: Copy + 'a {
 
 /// What can stand in a field when another field says which.
 pub(crate) trait SelectedValue<'a, S>: Copy + 'a {
-    fn decode_by(found: Found, d: &Decoder<'a, '_>, selector: &S) -> Result<Self, Fault>;
+    fn decode_by(found: Found<'a>, d: &Decoder<'a, '_>, selector: &S) -> Result<Self, Fault>;
+
+    /// Checks without building.
+    fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, selector: &S) -> Result<(), Fault>;
 
     fn encode_by(&self, tag: Tag, e: &mut Encoder<'_>, selector: &S);
 }

@@ -7,36 +7,55 @@ use super::{
 use crate::{
     codec::{AnyStructure, Decoder, Encoder, FieldValue, Fields, Found, SelectedValue, presence},
     spec::{self, ProtocolVersion, enumeration, enumeration::CredentialType, tag},
-    ttlv::{ErrorKind, Tag, error::Fault},
+    ttlv::{ErrorKind, ItemType, Leniency, Tag, error::Fault},
 };
 
-/// Whether the server may answer later (KMIP 1.4, section 6.7: Boolean; KMIP 2.1, section 9.1: Enumeration).
+/// Whether the server may answer later.
+///
+/// The encoder translates: a Boolean becomes Optional or Prohibited in 2.x, and a mode true or false in 1.x.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct AsynchronousIndicator(pub enumeration::AsynchronousIndicator);
+#[allow(clippy::exhaustive_enums)] // The two forms that the standard gives it.
+pub enum AsynchronousIndicator {
+    /// As KMIP 1.x has it (KMIP 1.4, section 6.7).
+    Boolean(bool),
+    /// As KMIP 2.x has it (KMIP 2.1, section 9.1).
+    Mode(enumeration::AsynchronousIndicator),
+}
 
 impl AsynchronousIndicator {
-    /// Whether the server may answer later: in KMIP 1.x the value itself.
+    /// Whether the server may answer later.
     #[must_use]
     pub fn allows(self) -> bool {
-        self.0 != enumeration::AsynchronousIndicator::PROHIBITED
+        match self {
+            Self::Boolean(allows) => allows,
+            Self::Mode(mode) => mode != enumeration::AsynchronousIndicator::PROHIBITED,
+        }
     }
 }
 
-/// In 1.x, true is read as Optional and false as Prohibited, and Mandatory is written as true.
 impl<'a> FieldValue<'a> for AsynchronousIndicator {
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
-        if !d.cx.is_v1() {
-            return enumeration::AsynchronousIndicator::decode(found, d).map(Self);
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+        let boolean = found.is(ItemType::Boolean);
+        if boolean != d.cx.is_v1() && (boolean || found.is(ItemType::Enumeration)) {
+            let fault = d.wrong_type(found);
+            d.tolerate(Leniency::OTHER_VERSIONS, fault.kind, fault.offset as usize)?;
         }
-        Ok(Self(if bool::decode(found, d)? {
-            enumeration::AsynchronousIndicator::OPTIONAL
+        if boolean {
+            bool::decode(found, d).map(Self::Boolean)
         } else {
-            enumeration::AsynchronousIndicator::PROHIBITED
-        }))
+            enumeration::AsynchronousIndicator::decode(found, d).map(Self::Mode)
+        }
     }
 
     fn encode(&self, tag: Tag, e: &mut Encoder<'_>) {
-        if e.is_v1() { e.writer.boolean(tag, self.allows()) } else { self.0.encode(tag, e) }
+        let as_it_is = e.leniency.contains(Leniency::OTHER_VERSIONS);
+        match *self {
+            Self::Boolean(allows) if as_it_is || e.is_v1() => e.writer.boolean(tag, allows),
+            Self::Mode(mode) if as_it_is || !e.is_v1() => mode.encode(tag, e),
+            Self::Mode(_) => e.writer.boolean(tag, self.allows()),
+            Self::Boolean(true) => enumeration::AsynchronousIndicator::OPTIONAL.encode(tag, e),
+            Self::Boolean(false) => enumeration::AsynchronousIndicator::PROHIBITED.encode(tag, e),
+        }
     }
 }
 
@@ -52,11 +71,15 @@ macro_rules! credentials {
         }
 
         impl<'a> SelectedValue<'a, CredentialType> for CredentialValue<'a> {
-            fn decode_by(found: Found, d: &Decoder<'a, '_>, by: &CredentialType) -> Result<Self, Fault> {
+            fn decode_by(found: Found<'a>, d: &Decoder<'a, '_>, by: &CredentialType) -> Result<Self, Fault> {
                 match *by {
                     $(CredentialType::$credential_type => $ty::decode(found, d).map(Self::$variant),)+
                     _ => AnyStructure::decode(found, d).map(Self::Other),
                 }
+            }
+
+            fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, by: &CredentialType) -> Result<(), Fault> {
+                Self::decode_by(found, d, by).map(|_| ())
             }
 
             fn encode_by(&self, tag: Tag, e: &mut Encoder<'_>, by: &CredentialType) {
@@ -89,7 +112,7 @@ const VERSION_FIELDS: &[spec::FieldFacts] = spec::structure::PROTOCOL_VERSION.fi
 
 impl<'a> FieldValue<'a> for ProtocolVersion {
     #[inline]
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         let mut fields = Fields::open(found, d, const { &VERSION_FIELDS })?;
         let major = fields.required((
             const { presence(VERSION_FIELDS, tag::PROTOCOL_VERSION_MAJOR) },

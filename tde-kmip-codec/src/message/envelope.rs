@@ -2,9 +2,11 @@
 
 use super::{RequestBatchItem, RequestHeader, ResponseBatchItem, ResponseHeader};
 use crate::{
-    codec::{Decoder, Encoder, FieldValue, Fields, Found, Many, Place, declared_in_order, presence},
+    codec::{
+        Decoder, Encoder, FieldValue, Fields, Found, Many, Place, declared_in_order, load_found, presence,
+    },
     spec::{self, ProtocolVersion, tag},
-    ttlv::{Error, ErrorKind, Leniency, Options, Tag, Tolerated, Writer, error::Fault},
+    ttlv::{Error, ErrorKind, Leniency, Options, Tag, Tolerated, Writer, error::Fault, raw},
 };
 
 macro_rules! message {
@@ -67,6 +69,9 @@ macro_rules! message {
                 let batch_items: Many<'a, $item<'a>> = fields.many(BATCH_ITEM)?;
                 fields.finish()?;
                 check_count(header.batch_count, batch_items.len(), root, d)?;
+                if tag::$tag == tag::REQUEST_MESSAGE && batch_items.len() > 1 {
+                    check_ids(root, d)?;
+                }
                 Ok(Self { header, batch_items })
             }
 
@@ -143,12 +148,48 @@ message! {
 
 /// The version in the header, which must be known before anything else can be judged.
 #[inline]
-fn header_version(
-    d: &Decoder<'_, '_>,
-    root: Found,
+fn header_version<'a>(
+    d: &Decoder<'a, '_>,
+    root: Found<'a>,
     facts: &'static &'static [spec::FieldFacts],
     header: Tag,
 ) -> Result<ProtocolVersion, Fault> {
+    let (version, offset) = match usual_version(root.padded()) {
+        Some(version) => (version, root.start() + raw::HEADER_LEN),
+        None => searched_version(d, root, facts, header)?,
+    };
+    if !version.is_known() {
+        let kind = ErrorKind::UnknownVersion { major: version.major, minor: version.minor };
+        d.tolerate(Leniency::UNKNOWN_VERSION, kind, offset)?;
+    }
+    Ok(version)
+}
+
+/// The version where every canonical message has it: first in the first structure.
+#[inline]
+fn usual_version(message: &[u8]) -> Option<ProtocolVersion> {
+    const STRUCTURE: u64 = (tag::PROTOCOL_VERSION.get() as u64) << 40 | 0x01_0000_0020;
+    const MAJOR: u64 = (tag::PROTOCOL_VERSION_MAJOR.get() as u64) << 40 | 0x02_0000_0004;
+    const MINOR: u64 = (tag::PROTOCOL_VERSION_MINOR.get() as u64) << 40 | 0x02_0000_0004;
+    let (_, rest) = message.split_first_chunk::<8>()?;
+    let (words, []) = rest.first_chunk::<40>()?.as_chunks::<8>() else { return None };
+    let [structure, major_header, major, minor_header, minor] = *<&[[u8; 8]; 5]>::try_from(words).ok()?;
+    let number = |word: [u8; 8]| ((u64::from_be_bytes(word) >> 32) as u32).cast_signed();
+    (u64::from_be_bytes(structure) == STRUCTURE
+        && u64::from_be_bytes(major_header) == MAJOR
+        && u64::from_be_bytes(minor_header) == MINOR)
+        .then(|| ProtocolVersion::new(number(major), number(minor)))
+}
+
+/// The version wherever it is; or why it is not.
+#[cold]
+#[inline(never)]
+fn searched_version<'a>(
+    d: &Decoder<'a, '_>,
+    root: Found<'a>,
+    facts: &'static &'static [spec::FieldFacts],
+    header: Tag,
+) -> Result<(ProtocolVersion, usize), Fault> {
     let mut fields = Fields::open(root, d, facts)?;
     let Some(header) = fields.take(header)? else { return Err(fields.missing(header)) };
     let mut inner = Fields::open(header, d, const { &spec::structure::REQUEST_HEADER.fields })?;
@@ -158,19 +199,54 @@ fn header_version(
     let version = ProtocolVersion::decode(found, d)?;
     d.leave(0, 0)?;
     d.leave(0, 0)?;
-    if !version.is_known() {
-        let kind = ErrorKind::UnknownVersion { major: version.major, minor: version.minor };
-        d.tolerate(Leniency::UNKNOWN_VERSION, kind, found.offset())?;
-    }
-    Ok(version)
+    Ok((version, found.offset()))
 }
 
 #[inline]
-fn check_count(claimed: i32, items: usize, root: Found, d: &Decoder<'_, '_>) -> Result<(), Fault> {
+fn check_count(claimed: i32, items: usize, root: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Fault> {
     if usize::try_from(claimed) == Ok(items) {
         return Ok(());
     }
-    d.tolerate(Leniency::BATCH_COUNT, ErrorKind::BatchCount { claimed, found: items as u32 }, root.offset())
+    let kind = ErrorKind::BatchCount { claimed, found: items as u32 };
+    d.tolerate(Leniency::BATCH_COUNT, kind, place_of_count(root, d))
+}
+
+/// Where the header says how many items there are.
+#[cold]
+fn place_of_count(root: Found<'_>, d: &Decoder<'_, '_>) -> usize {
+    let Ok((header, _)) = load_found(d, root.start(), d.input.len()) else { return root.offset() };
+    let (mut at, end) = (header.start(), header.start() + header.padded().len());
+    while let Ok((field, next)) = load_found(d, at, end) {
+        if field.tag() == tag::BATCH_COUNT {
+            return field.offset();
+        }
+        at = next;
+    }
+    root.offset()
+}
+
+/// Every item of a request has an identifier if there are several (KMIP 1.4, section 6.4; KMIP 2.1, section 8.3).
+fn check_ids(root: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Fault> {
+    let (mut at, end) = (root.start(), root.start() + root.padded().len());
+    while at < end {
+        let (item, next) = load_found(d, at, end)?;
+        at = next;
+        if item.tag() != tag::BATCH_ITEM {
+            continue;
+        }
+        let (mut inner, inner_end) = (item.start(), item.start() + item.padded().len());
+        let mut has_id = false;
+        while inner < inner_end && !has_id {
+            let (field, next) = load_found(d, inner, inner_end)?;
+            has_id = field.tag() == tag::UNIQUE_BATCH_ITEM_ID;
+            inner = next;
+        }
+        if !has_id {
+            let kind = ErrorKind::MissingField { tag: tag::UNIQUE_BATCH_ITEM_ID };
+            d.tolerate(Leniency::BATCH_ITEM_IDS, kind, item.offset())?;
+        }
+    }
+    Ok(())
 }
 
 fn check_encoded(version: ProtocolVersion, claimed: i32, items: usize, e: &mut Encoder<'_>) {

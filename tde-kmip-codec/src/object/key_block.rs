@@ -2,6 +2,7 @@
 
 use crate::{
     attribute::{Attributes, CryptographicParameters, UniqueIdentifier},
+    codec::Nested,
     object::{KeyMaterial, KeyValue},
     spec::{
         self,
@@ -28,7 +29,7 @@ structure! {
     /// present together with Cryptographic Algorithm.
     cryptographic_length: opt i32 = CRYPTOGRAPHIC_LENGTH;
     /// Key Wrapping Data; present exactly when the key is wrapped.
-    key_wrapping_data: opt KeyWrappingData<'a> = KEY_WRAPPING_DATA;
+    key_wrapping_data: opt Nested<'a, KeyWrappingData<'a>> = KEY_WRAPPING_DATA;
 }
 
 structure! {

@@ -52,7 +52,7 @@ impl<'a> KeyValue<'a> {
 
 impl<'a> SelectedValue<'a, KeyFormatType> for KeyValue<'a> {
     #[inline]
-    fn decode_by(found: Found, d: &Decoder<'a, '_>, format: &KeyFormatType) -> Result<Self, Fault> {
+    fn decode_by(found: Found<'a>, d: &Decoder<'a, '_>, format: &KeyFormatType) -> Result<Self, Fault> {
         if found.is(ItemType::ByteString) {
             return <&[u8]>::decode(found, d).map(Self::Wrapped);
         }
@@ -60,6 +60,16 @@ impl<'a> SelectedValue<'a, KeyFormatType> for KeyValue<'a> {
         let value = PlainKeyValue::decode(found, d).map(Self::Plain);
         d.key_format.set(outer);
         value
+    }
+
+    fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, format: &KeyFormatType) -> Result<(), Fault> {
+        if found.is(ItemType::ByteString) {
+            return <&[u8]>::decode(found, d).map(|_| ());
+        }
+        let outer = d.key_format.replace(format.0);
+        let probed = PlainKeyValue::probe(found, d);
+        d.key_format.set(outer);
+        probed.map(|_| ())
     }
 
     fn encode_by(&self, tag: Tag, e: &mut Encoder<'_>, format: &KeyFormatType) {
@@ -96,7 +106,7 @@ macro_rules! transparent {
                 }
             }
 
-            fn decode_structure(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+            fn decode_structure(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
                 match KeyFormatType(d.key_format.get()) {
                     $(KeyFormatType::$format => $variant::decode(found, d).map(Self::$variant),)+
                     KeyFormatType(0) => AnyStructure::decode(found, d).map(Self::Structure),
@@ -175,7 +185,7 @@ impl KeyMaterial<'_> {
 
 impl<'a> FieldValue<'a> for KeyMaterial<'a> {
     #[inline]
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         if found.is(ItemType::Structure) {
             return Self::decode_structure(found, d);
         }
@@ -183,6 +193,12 @@ impl<'a> FieldValue<'a> for KeyMaterial<'a> {
             return Err(d.wrong_type(found));
         }
         Secret::decode(found, d).map(Self::Bytes)
+    }
+
+    #[inline]
+    fn probe(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Option<Self>, Fault> {
+        if found.is(ItemType::Structure) { Self::decode_structure(found, d) } else { Self::decode(found, d) }
+            .map(|_| None)
     }
 
     fn encode(&self, tag: Tag, e: &mut Encoder<'_>) {

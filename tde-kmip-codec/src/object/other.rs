@@ -53,7 +53,7 @@ structure! {
 pub struct OpaqueDataType(pub u32);
 
 impl<'a> FieldValue<'a> for OpaqueDataType {
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         d.enumeration(found).map(Self)
     }
 

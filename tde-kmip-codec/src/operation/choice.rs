@@ -26,7 +26,7 @@ impl<'a> From<&'a [u8]> for Data<'a> {
 }
 
 impl<'a> FieldValue<'a> for Data<'a> {
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         let by_number = found.is(ItemType::Enumeration) || found.is(ItemType::Integer);
         if by_number && d.cx.is_v1() {
             let fault = d.wrong_type(found);
@@ -60,7 +60,7 @@ impl<'a> FieldValue<'a> for Data<'a> {
 pub struct ExtensionType(pub enumeration::ItemType);
 
 impl<'a> FieldValue<'a> for ExtensionType {
-    fn decode(found: Found, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         let value = if d.cx.is_v1() { i32::decode(found, d)?.cast_unsigned() } else { d.enumeration(found)? };
         Ok(Self(enumeration::ItemType(value)))
     }

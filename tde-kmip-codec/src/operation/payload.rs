@@ -75,7 +75,7 @@ macro_rules! payloads {
 
         impl<'a> SelectedValue<'a, Operation> for RequestPayload<'a> {
             #[inline]
-            fn decode_by(found: Found, d: &Decoder<'a, '_>, operation: &Operation) -> Result<Self, Fault> {
+            fn decode_by(found: Found<'a>, d: &Decoder<'a, '_>, operation: &Operation) -> Result<Self, Fault> {
                 check_version(*operation, found, d)?;
                 // KMIP 1.4, section 5.1: Notify names deleted attributes without a value.
                 d.allow_absent_values(*operation == Operation::NOTIFY);
@@ -83,6 +83,15 @@ macro_rules! payloads {
                     $(Operation::$operation => Self::$variant($request::decode(found, d)?),)+
                     other => Self::Unknown(other, AnyStructure::decode(found, d)?),
                 })
+            }
+
+            fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, operation: &Operation) -> Result<(), Fault> {
+                check_version(*operation, found, d)?;
+                d.allow_absent_values(*operation == Operation::NOTIFY);
+                match *operation {
+                    $(Operation::$operation => $request::probe(found, d).map(|_| ()),)+
+                    _ => AnyStructure::decode(found, d).map(|_| ()),
+                }
             }
 
             fn encode_by(&self, tag: Tag, e: &mut Encoder<'_>, operation: &Operation) {
@@ -97,7 +106,7 @@ macro_rules! payloads {
         impl<'a> SelectedValue<'a, Option<Operation>> for ResponsePayload<'a> {
             #[inline]
             fn decode_by(
-                found: Found,
+                found: Found<'a>,
                 d: &Decoder<'a, '_>,
                 operation: &Option<Operation>,
             ) -> Result<Self, Fault> {
@@ -108,6 +117,20 @@ macro_rules! payloads {
                     $(Some(Operation::$operation) => Self::$variant($response::decode(found, d)?),)+
                     other => Self::Unknown(other, AnyStructure::decode(found, d)?),
                 })
+            }
+
+            fn probe_by(
+                found: Found<'a>,
+                d: &Decoder<'a, '_>,
+                operation: &Option<Operation>,
+            ) -> Result<(), Fault> {
+                if let Some(operation) = operation {
+                    check_version(*operation, found, d)?;
+                }
+                match *operation {
+                    $(Some(Operation::$operation) => $response::probe(found, d).map(|_| ()),)+
+                    _ => AnyStructure::decode(found, d).map(|_| ()),
+                }
             }
 
             fn encode_by(&self, tag: Tag, e: &mut Encoder<'_>, operation: &Option<Operation>) {
@@ -203,7 +226,7 @@ payloads! {
 }
 
 #[inline]
-fn check_version(operation: Operation, found: Found, d: &Decoder<'_, '_>) -> Result<(), Fault> {
+fn check_version(operation: Operation, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Fault> {
     let versions = versions_of(operation);
     if versions.includes(d.cx.version) {
         return Ok(());

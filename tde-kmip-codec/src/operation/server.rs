@@ -2,7 +2,7 @@
 
 use crate::{
     attribute::RngParameters,
-    codec::Secret,
+    codec::{Nested, Secret},
     operation::{
         CapabilityInformation, Constraints, DefaultsInformation, ExtensionInformation, ObjectGroups,
         ProfileInformation, ProtectionStorageMasks, ServerInformation, ValidationInformation,
@@ -37,7 +37,7 @@ structure! {
     /// Vendor Identification.
     vendor_identification: opt &'a str = VENDOR_IDENTIFICATION;
     /// Server Information.
-    server_information: opt ServerInformation<'a> = SERVER_INFORMATION;
+    server_information: opt Nested<'a, ServerInformation<'a>> = SERVER_INFORMATION;
     /// Application Namespace.
     application_namespaces: many &'a str = APPLICATION_NAMESPACE;
     /// Extension Information; KMIP 1.1 and later.

@@ -2,6 +2,7 @@
 
 use crate::{
     attribute::{Attributes, UniqueIdentifier},
+    codec::Nested,
     object::{KeyWrappingSpecification, ManagedObject},
     spec::{
         self,
@@ -48,7 +49,7 @@ structure! {
     /// Key Compression Type.
     key_compression_type: opt KeyCompressionType = KEY_COMPRESSION_TYPE;
     /// Key Wrapping Specification.
-    key_wrapping_specification: opt KeyWrappingSpecification<'a> = KEY_WRAPPING_SPECIFICATION;
+    key_wrapping_specification: opt Nested<'a, KeyWrappingSpecification<'a>> = KEY_WRAPPING_SPECIFICATION;
 }
 
 structure! {

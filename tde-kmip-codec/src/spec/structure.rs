@@ -350,7 +350,7 @@ structures! {
     }
     USAGE_LIMITS = USAGE_LIMITS, "Usage Limits", "UsageLimits", "", [V1_0 V2_1] {
         USAGE_LIMITS_TOTAL, "Usage Limits Total", [LongInteger], [LongInteger], [V1_0 V2_1], [V1_0 V2_1], [], [], "";
-        USAGE_LIMITS_COUNT, "Usage Limits Count", [LongInteger], [LongInteger], [V1_0 V2_1], [V1_0 V2_1], [], [], "";
+        USAGE_LIMITS_COUNT, "Usage Limits Count", [LongInteger], [LongInteger], [V1_0 V2_1], [], [V1_0 V2_1], [], "absent where the client sets the limits and the server is to count";
         USAGE_LIMITS_UNIT, "Usage Limits Unit", [Enumeration], [Enumeration], [V1_0 V2_1], [V1_0 V2_1], [], [], "";
     }
     VENDOR_EXTENSION = VENDOR_EXTENSION, "Vendor Extension", "VendorExtension", "", [V1_0 V2_1] {

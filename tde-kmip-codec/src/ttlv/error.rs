@@ -343,7 +343,10 @@ struct Named(Tag);
 
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
+        match crate::spec::tag_facts(self.0) {
+            Some(facts) => write!(f, "{} ({})", facts.name, self.0),
+            None => write!(f, "{}", self.0),
+        }
     }
 }
 

@@ -117,14 +117,6 @@ impl<'a> Reader<'a> {
         Error::in_input(fault, self.input)
     }
 
-    /// A reader that has `item`, which this one has read, and nothing else before it.
-    pub(crate) const fn before(mut self, item: &Item<'a>) -> Self {
-        self.at = item.offset;
-        self.end = item.offset + item.bytes.len();
-        self.items = 0;
-        self
-    }
-
     /// Goes on behind the structure whose children were read, up to `end`.
     pub(crate) const fn leave(&mut self, end: usize) {
         self.at = self.end;
@@ -241,10 +233,9 @@ impl Checked {
             padded = room;
             tolerated |= Leniency::SHORT_PADDING;
         }
-        let padding = input.get(start + length..start + padded).unwrap_or_default();
-        if let Some(bad) = padding.iter().position(|byte| *byte != 0) {
+        if padded != length && !padding_is_zero(input, start + length, start + padded) {
             if !leniency.contains(Leniency::NONZERO_PADDING) {
-                return Err(Fault::new(ErrorKind::NonZeroPadding, start + length + bad));
+                return Err(nonzero_padding(input, start + length));
             }
             tolerated |= Leniency::NONZERO_PADDING;
         }
@@ -256,6 +247,15 @@ impl Checked {
             next: start + padded,
             tolerated,
         })
+    }
+
+    /// Whether the value is one that its type has.
+    #[inline]
+    pub(crate) fn check_value(&self, input: &[u8]) -> Result<(), Fault> {
+        match self.item_type {
+            ItemType::Boolean | ItemType::TextString => self.value(input).map(|_| ()),
+            _ => Ok(()),
+        }
     }
 
     /// The value; a structure's is empty here, whoever asks knows where it is.
@@ -283,6 +283,21 @@ impl Checked {
             ItemType::DateTimeExtended => Value::DateTimeExtended(long()?.cast_signed()),
         })
     }
+}
+
+#[inline]
+fn padding_is_zero(input: &[u8], from: usize, to: usize) -> bool {
+    match input.get(..to).and_then(|input| input.last_chunk::<8>()) {
+        // At most seven bytes are padding, or four of an eight-byte word.
+        Some(last) => u64::from_be_bytes(*last) << (8 * (8 - (to - from))) == 0,
+        None => input.get(from..to).is_none_or(|padding| padding.iter().all(|byte| *byte == 0)),
+    }
+}
+
+#[cold]
+fn nonzero_padding(input: &[u8], from: usize) -> Fault {
+    let bad = input.get(from..).and_then(|padding| padding.iter().position(|byte| *byte != 0));
+    Fault::new(ErrorKind::NonZeroPadding, from + bad.unwrap_or_default())
 }
 
 pub(crate) fn text(bytes: &[u8], offset: usize) -> Result<&str, Fault> {

@@ -1,6 +1,9 @@
 use core::{fmt, iter::FusedIterator};
 
-use super::{Error, ErrorKind, Item, Leniency, Options, Reader, Tolerated, Value, error::Fault};
+use super::{
+    Error, ErrorKind, Item, ItemType, Leniency, Options, Reader, Tolerated, Value, error::Fault, raw,
+    reader::Checked,
+};
 
 /// Decodes `input` as exactly one item and checks everything in it, at every level.
 ///
@@ -21,18 +24,69 @@ pub fn decode_with(
 ) -> Result<Item<'_>, Error> {
     let mut reader = Reader::with_options(input, options);
     let root = reader.read()?;
-    for visit in Walk::new(reader.before(&root)) {
-        let item = visit?.item;
-        for (switch, _) in item.tolerated.iter() {
-            tolerated(item.deviation(switch));
-        }
-    }
+    check(input, &root, &options, &mut tolerated).map_err(|fault| Error::in_input(fault, input))?;
     if !reader.is_empty() && options.leniency.contains(Leniency::TRAILING_BYTES) {
         let kind = ErrorKind::TrailingBytes { count: reader.remaining().len() as u32 };
         tolerated(Tolerated { switch: Leniency::TRAILING_BYTES, kind, offset: reader.offset() });
     }
     reader.finish()?;
     Ok(root)
+}
+
+/// Checks an item and everything in it: what [`Walk`] does, without making items of it.
+fn check(
+    input: &[u8],
+    root: &Item<'_>,
+    options: &Options,
+    tolerated: &mut impl FnMut(Tolerated),
+) -> Result<(), Fault> {
+    let mut ends = [0_u32; Options::DEPTH_CEILING as usize];
+    let (mut depth, mut items) = (0_u8, 0_u32);
+    let (mut at, mut end) = (root.offset, root.offset + root.bytes.len());
+    loop {
+        while at >= end {
+            let Some(outer) = depth.checked_sub(1) else { return Ok(()) };
+            depth = outer;
+            end = ends.get(usize::from(outer)).copied().unwrap_or_default() as usize;
+        }
+        if items >= options.max_items {
+            return Err(Fault::new(ErrorKind::TooManyItems { limit: options.max_items }, at));
+        }
+        items += 1;
+        let item = Checked::at(input, at, end, options.leniency)?;
+        if !item.tolerated.is_empty() {
+            report(input, at, end, options, tolerated)?;
+        }
+        if item.item_type == ItemType::Structure {
+            let slot = ends.get_mut(usize::from(depth)).filter(|_| depth < options.max_depth);
+            let Some(slot) = slot else {
+                return Err(Fault::new(ErrorKind::TooDeep { limit: options.max_depth }, at));
+            };
+            *slot = end as u32;
+            depth += 1;
+            at += raw::HEADER_LEN;
+            end = item.next;
+        } else {
+            item.check_value(input)?;
+            at = item.next;
+        }
+    }
+}
+
+/// Tells of the deviations of the item at `at`.
+#[cold]
+fn report(
+    input: &[u8],
+    at: usize,
+    end: usize,
+    options: &Options,
+    tolerated: &mut impl FnMut(Tolerated),
+) -> Result<(), Fault> {
+    let item = Reader::inside(input, at, end, 0, options.max_size(usize::MAX)).read_item()?;
+    for (switch, _) in item.tolerated.iter() {
+        tolerated(item.deviation(switch));
+    }
+    Ok(())
 }
 
 /// An item met on a walk.
