@@ -62,7 +62,7 @@ fn a_message_with_every_field_decodes_and_encodes_in_every_operation_and_version
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn random_messages_decode_and_encode_to_the_same_bytes(

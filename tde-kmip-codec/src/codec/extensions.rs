@@ -43,7 +43,7 @@ impl<'a> Extensions<'a> {
         let options = Options::new().leniency(Leniency::ALL).max_size(usize::MAX).max_items(u32::MAX);
         Reader::with_options(self.items, options)
             .map_while(Result::ok)
-            .filter(move |item| !known.iter().any(|field| super::fields::stands_for(field, item.tag)))
+            .filter(move |item| !known.iter().any(|field| super::fields::is_named(field, item.tag)))
     }
 
     pub(crate) fn encode(&self, e: &mut Encoder<'_>) {

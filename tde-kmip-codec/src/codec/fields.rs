@@ -556,10 +556,30 @@ impl<'d, 'a, 'o> Fields<'d, 'a, 'o> {
         } else if self.rest.is_empty() {
             Extensions::NONE
         } else {
-            return Err(self.snapshot().unexpected());
+            self.snapshot().leftover()?
         };
         self.d.leave(self.items, self.structure.offset())?;
         Ok(extensions)
+    }
+
+    /// Strict: items after the known fields, which only structures with room for a vendor's may have.
+    #[cold]
+    #[inline(never)]
+    fn leftover(self) -> Result<Extensions<'a>, Fault> {
+        let is_open = self.facts.last().is_some_and(|field| matches!(field.content, Content::Any));
+        if !is_open {
+            return Err(self.unexpected());
+        }
+        let mut at = self.at();
+        while at < self.end() {
+            let (found, next) = load_found(self.d, at, self.end())?;
+            if self.facts.iter().any(|field| is_named(field, found.tag())) {
+                return Err(self.unexpected());
+            }
+            self.d.any(found)?;
+            at = next;
+        }
+        Ok(Extensions::new(self.rest))
     }
 
     /// Strict: why the item that stands at `at` is wrong.
@@ -611,7 +631,11 @@ impl<'d, 'a, 'o> Fields<'d, 'a, 'o> {
             let (found, next) = load_found(self.d, at, self.end())?;
             let tag = found.tag();
             let offset = found.offset();
-            if !self.declares(tag) {
+            let named = self.facts.iter().any(|field| is_named(field, tag));
+            if !named && self.declares(tag) {
+                self.d.any(found)?;
+                unknown = true;
+            } else if !named {
                 self.d.tolerate(Leniency::UNKNOWN_FIELDS, ErrorKind::UnknownField { tag }, offset)?;
                 self.d.any(found)?;
                 unknown = true;
@@ -698,10 +722,15 @@ fn short_padding(d: &Decoder<'_, '_>, found: Found<'_>, room: usize) -> Result<u
 }
 
 /// Whether an item under this tag is this field.
-pub(crate) fn stands_for(field: &FieldFacts, tag: Tag) -> bool {
+fn stands_for(field: &FieldFacts, tag: Tag) -> bool {
+    is_named(field, tag) || matches!(field.content, Content::AnyAttribute | Content::Any)
+}
+
+/// Whether the field is there for this tag, and not for any.
+pub(crate) fn is_named(field: &FieldFacts, tag: Tag) -> bool {
     match field.content {
         Content::Tagged(declared) => declared == tag,
         Content::ManagedObject => crate::object::is_object(tag),
-        Content::AnyAttribute | Content::Any => true,
+        Content::AnyAttribute | Content::Any => false,
     }
 }

@@ -3,7 +3,7 @@
 use tde_kmip_codec::{
     spec::{
         self, Content, FieldFacts, Names, OperationFacts, ProtocolVersion, StructureFacts, Versions,
-        enumeration::{CredentialType, KeyFormatType, ObjectType, ResultStatus},
+        enumeration::{CredentialType, KeyFormatType, ObjectType, ResultReason, ResultStatus},
         tag,
     },
     ttlv::{BigInteger, ItemType, Tag, Writer},
@@ -77,10 +77,19 @@ impl Generator {
         let item = writer.begin(tag::BATCH_ITEM);
         writer.enumeration(tag::OPERATION, operation.operation.0);
         if root == tag::REQUEST_MESSAGE {
+            if self.version.major >= 2 {
+                writer.boolean(tag::EPHEMERAL, self.pick(2) == 0);
+            }
             writer.byte_string(tag::UNIQUE_BATCH_ITEM_ID, b"id");
             self.fields(&mut writer, tag::REQUEST_PAYLOAD, operation.request);
         } else {
-            writer.enumeration(tag::RESULT_STATUS, ResultStatus::SUCCESS.0);
+            let (status, reason) = (self.value_of::<ResultStatus>(), self.value_of::<ResultReason>());
+            writer.enumeration(tag::RESULT_STATUS, status);
+            if status != ResultStatus::SUCCESS.0 {
+                writer.enumeration(tag::RESULT_REASON, reason);
+                writer.text_string(tag::RESULT_MESSAGE, "no");
+                writer.byte_string(tag::ASYNCHRONOUS_CORRELATION_VALUE, b"later");
+            }
             self.fields(&mut writer, tag::RESPONSE_PAYLOAD, operation.response);
         }
         self.structure(&mut writer, tag::MESSAGE_EXTENSION, &spec::structure::MESSAGE_EXTENSION);
