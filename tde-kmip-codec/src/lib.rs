@@ -12,12 +12,18 @@ extern crate std;
 mod codec;
 
 pub mod attribute;
+#[cfg(feature = "json")]
+pub mod json;
 pub mod message;
 pub mod object;
 pub mod operation;
+pub mod pretty;
 pub mod spec;
 pub mod state;
+mod text;
 pub mod ttlv;
+#[cfg(feature = "xml")]
+pub mod xml;
 
 pub use self::codec::{
     AnyStructure, AnyValue, DateTime, DateTimeExtended, Extensions, FieldValue, Interval, Many, ManyIter,

@@ -28,6 +28,7 @@ pub mod operation;
 pub mod result_reason;
 pub mod structure;
 pub mod tag;
+pub mod vendor;
 mod version;
 
 use core::fmt;
@@ -36,7 +37,7 @@ use self::enumeration::{Operation, ResultReason};
 pub use self::{
     facts::{
         AppliesTo, AttributeFacts, Content, EnumerationFacts, FieldFacts, FieldTypes, Names, OperationFacts,
-        ReasonFacts, Rule, SetBy, StructureFacts, TagFacts, Types, ValueFacts,
+        ReasonFacts, Rule, SetBy, StructureFacts, TagFacts, Types, ValueFacts, VendorFacts,
     },
     version::{ProtocolVersion, Versions},
 };
@@ -103,6 +104,17 @@ pub fn tag_named(camel_name: &str) -> Option<Tag> {
     row(tag::BY_NAME.get(at)?).map(|row| row.tag)
 }
 
+/// The tag with this CamelCase name as peers spell it: in another case, without the underscores, or a vendor's own.
+#[must_use]
+pub fn tag_named_loosely(name: &str) -> Option<Tag> {
+    let vendors = || {
+        let mut rows = vendor::TABLE.iter().filter(|row| row.enumeration == "Tag");
+        rows.find(|row| row.camel_name == name).and_then(|row| Tag::new(row.value).ok())
+    };
+    let loose = || tag::TABLE.iter().find(|row| facts::same_letters(row.camel_name, name)).map(|row| row.tag);
+    tag_named(name).or_else(loose).or_else(vendors)
+}
+
 /// The row of an operation, if an edition defines it.
 #[must_use]
 pub fn operation_facts(operation: Operation) -> Option<&'static OperationFacts> {
@@ -152,4 +164,9 @@ pub fn result_reasons(operation: Operation, version: ProtocolVersion) -> impl It
         .filter(move |facts| facts.operation.is_none_or(|row| row == operation))
         .filter(move |facts| facts.versions.contains(version))
         .map(|facts| facts.reason)
+}
+
+/// The values that vendors added to an enumeration.
+pub fn vendor_values(enumeration: &'static EnumerationFacts) -> impl Iterator<Item = &'static VendorFacts> {
+    vendor::TABLE.iter().filter(|facts| facts.enumeration == enumeration.camel_name)
 }

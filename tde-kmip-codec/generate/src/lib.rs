@@ -36,5 +36,6 @@ pub fn tables(data: &Path) -> Result<Vec<Table>> {
         Table { file: "structure.rs", text: write::structures(data)? },
         Table { file: "attribute.rs", text: write::attributes(data)? },
         Table { file: "result_reason.rs", text: write::result_reasons(data)? },
+        Table { file: "vendor.rs", text: write::vendor_values(data)? },
     ])
 }

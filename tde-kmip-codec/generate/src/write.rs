@@ -44,7 +44,7 @@ pub(crate) fn tags(data: &Path) -> Result<String> {
     );
     let camel = rows.iter().map(|row| row.get("camel_name")).collect::<Result<Vec<_>>>()?;
     writeln!(text, "tags! {{\n    by_name [{}];", by_name(camel.into_iter())?)?;
-    text.push_str("    // constant = tag, name, CamelCase name, [versions], [deprecated since], [types 1.x], [types 2.x], [names of the numbers];\n");
+    text.push_str("    // constant = tag, name, CamelCase name, [versions], [deprecated since], [types 1.x], [types 2.x], [names of the numbers], secret;\n");
     for row in &rows {
         let names = row.with("enumeration", |name| {
             Ok(match name {
@@ -55,9 +55,14 @@ pub(crate) fn tags(data: &Path) -> Result<String> {
                 name => bail!("no enumeration {name:?}"),
             })
         })?;
+        let secret = row.with("secret", |word| match word {
+            "yes" => Ok(true),
+            "" => Ok(false),
+            word => bail!("unknown word {word:?}"),
+        })?;
         writeln!(
             text,
-            "    {} = {}, {:?}, {:?}, [{}], [{}], [{}], [{}], [{names}];",
+            "    {} = {}, {:?}, {:?}, [{}], [{}], [{}], [{}], [{names}], {secret};",
             constant(row.get("name")?),
             row.with("tag", hex)?,
             row.get("name")?,
@@ -108,13 +113,14 @@ fn values(mut text: String, data: &Path, file: &str, column: &str) -> Result<Str
         for row in group {
             writeln!(
                 text,
-                "    {} = {}, {:?}, {:?}, [{}], [{}];",
+                "    {} = {}, {:?}, {:?}, [{}], [{}], {:?};",
                 constant(row.get("name")?),
                 row.with("value", hex)?,
                 row.get("name")?,
                 row.get("camel_name")?,
                 row.with("versions", versions)?,
                 deprecated(row)?,
+                row.get("aliases")?,
             )?;
         }
         text.push_str("}\n");
@@ -322,6 +328,27 @@ pub(crate) fn result_reasons(data: &Path) -> Result<String> {
             reasons.get(name).cloned().with_context(|| format!("no result reason {name:?}"))
         })?;
         writeln!(text, "    [{operation}] {reason} [{}];", row.with("versions", versions)?)?;
+    }
+    text.push_str("}\n");
+    Ok(text)
+}
+
+pub(crate) fn vendor_values(data: &Path) -> Result<String> {
+    let mut text = head(
+        "Values that vendors added to enumerations, for reading the names that their programs write.",
+        "vendor-values.csv",
+        "use super::VendorFacts;\n",
+    );
+    text.push_str("vendor_values! {\n    // vendor, enumeration, value, CamelCase name;\n");
+    for row in read(data, "vendor-values.csv")? {
+        writeln!(
+            text,
+            "    {:?}, {:?}, {}, {:?};",
+            row.get("vendor")?,
+            row.get("enumeration")?,
+            row.with("value", hex)?,
+            row.get("camel_name")?,
+        )?;
     }
     text.push_str("}\n");
     Ok(text)

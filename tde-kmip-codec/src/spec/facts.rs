@@ -131,6 +131,8 @@ pub struct TagFacts {
     pub types: FieldTypes,
     /// What names its numbers.
     pub names: Names,
+    /// Whether the value, or what the structure holds, is not to be shown unasked.
+    pub secret: bool,
 }
 
 /// A value of an enumeration, or a bit of a mask.
@@ -147,6 +149,8 @@ pub struct ValueFacts {
     pub versions: Versions,
     /// The version from which it is deprecated.
     pub deprecated_since: Option<ProtocolVersion>,
+    /// Other CamelCase names that editions, test cases or peers write, separated by blanks.
+    pub aliases: &'static str,
 }
 
 /// An enumeration or a bit mask (KMIP 1.4, sections 9.1.3.2 and 9.1.3.3; KMIP 2.1, section 11).
@@ -189,6 +193,26 @@ impl EnumerationFacts {
             .ok()?;
         row(self.by_name.get(at)?)
     }
+
+    /// The row of a CamelCase name as peers spell it: under one of its aliases, or in another case, or without the
+    /// underscores, such as `X509` for `X_509`.
+    #[must_use]
+    pub fn named_loosely(&self, name: &str) -> Option<&'static ValueFacts> {
+        self.named(name).or_else(|| {
+            self.values.iter().find(|row| {
+                same_letters(row.camel_name, name)
+                    || row.aliases.split_whitespace().any(|alias| alias == name)
+            })
+        })
+    }
+}
+
+/// Whether two names differ in case and underscores only.
+pub(super) fn same_letters(one: &str, other: &str) -> bool {
+    fn letters(name: &str) -> impl Iterator<Item = u8> {
+        name.bytes().filter(|byte| *byte != b'_').map(|byte| byte.to_ascii_lowercase())
+    }
+    letters(one).eq(letters(other))
 }
 
 /// What stands in a field.
@@ -348,4 +372,18 @@ pub struct ReasonFacts {
     pub reason: ResultReason,
     /// The versions whose text names it.
     pub versions: Versions,
+}
+
+/// A value that a vendor added to an enumeration.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct VendorFacts {
+    /// The vendor's program.
+    pub vendor: &'static str,
+    /// The CamelCase name of the enumeration; `Tag` for a tag.
+    pub enumeration: &'static str,
+    /// The number.
+    pub value: u32,
+    /// The name that the vendor's programs write in JSON.
+    pub camel_name: &'static str,
 }

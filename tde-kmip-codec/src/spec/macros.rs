@@ -45,7 +45,7 @@ macro_rules! names {
 macro_rules! tags {
     (by_name [$($place:literal)*];
      $($constant:ident = $tag:literal, $name:literal, $camel:literal, [$($versions:ident)*], [$($deprecated:ident)?],
-       [$($v1:ident)*], [$($v2:ident)*], [$($values:ident)*];)+) => {
+       [$($v1:ident)*], [$($v2:ident)*], [$($values:ident)*], $secret:literal;)+) => {
         $(#[doc = $name] pub const $constant: Tag = Tag::known($tag);)+
 
         /// Every tag of the standard, in the order of the numbers.
@@ -57,6 +57,7 @@ macro_rules! tags {
             deprecated_since: optional_version!($($deprecated)?),
             types: FieldTypes::new(types!($($v1)*), types!($($v2)*)),
             names: names!($($values)*),
+            secret: $secret,
         }),+];
 
         /// The places in [`TABLE`], in the order of the CamelCase names.
@@ -65,20 +66,22 @@ macro_rules! tags {
 }
 
 macro_rules! value_facts {
-    ($($value:literal, $name:literal, $camel:literal, [$($versions:ident)*], [$($deprecated:ident)?];)+) => {
+    ($($value:literal, $name:literal, $camel:literal, [$($versions:ident)*], [$($deprecated:ident)?], $aliases:literal;)+) => {
         &[$($crate::spec::ValueFacts {
             value: $value,
             name: $name,
             camel_name: $camel,
             versions: versions!($($versions)*),
             deprecated_since: optional_version!($($deprecated)?),
+            aliases: $aliases,
         }),+]
     };
 }
 
 macro_rules! enumeration {
     ($type:ident, $camel_type:literal, $title:literal, by_name [$($place:literal)*];
-     $($constant:ident = $value:literal, $name:literal, $camel:literal, [$($versions:ident)*], [$($deprecated:ident)?];)+) => {
+     $($constant:ident = $value:literal, $name:literal, $camel:literal, [$($versions:ident)*], [$($deprecated:ident)?],
+       $aliases:literal;)+) => {
         #[doc = concat!("The enumeration ", $title, ". Values that no edition defines are kept.")]
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $type(pub u32);
@@ -90,7 +93,7 @@ macro_rules! enumeration {
             pub const FACTS: &'static $crate::spec::EnumerationFacts = &$crate::spec::EnumerationFacts {
                 name: $title,
                 camel_name: $camel_type,
-                values: value_facts!($($value, $name, $camel, [$($versions)*], [$($deprecated)?];)+),
+                values: value_facts!($($value, $name, $camel, [$($versions)*], [$($deprecated)?], $aliases;)+),
                 by_name: &[$($place),*],
             };
 
@@ -169,7 +172,8 @@ macro_rules! enumeration {
 
 macro_rules! mask {
     ($type:ident, $camel_type:literal, $title:literal, by_name [$($place:literal)*];
-     $($constant:ident = $value:literal, $name:literal, $camel:literal, [$($versions:ident)*], [$($deprecated:ident)?];)+) => {
+     $($constant:ident = $value:literal, $name:literal, $camel:literal, [$($versions:ident)*], [$($deprecated:ident)?],
+       $aliases:literal;)+) => {
         #[doc = concat!("The bit mask ", $title, ". Bits that no edition defines are kept.")]
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
         pub struct $type(pub u32);
@@ -181,7 +185,7 @@ macro_rules! mask {
             pub const FACTS: &'static $crate::spec::EnumerationFacts = &$crate::spec::EnumerationFacts {
                 name: $title,
                 camel_name: $camel_type,
-                values: value_facts!($($value, $name, $camel, [$($versions)*], [$($deprecated)?];)+),
+                values: value_facts!($($value, $name, $camel, [$($versions)*], [$($deprecated)?], $aliases;)+),
                 by_name: &[$($place),*],
             };
 
@@ -351,4 +355,16 @@ macro_rules! reasons {
     };
     (@operation) => { None };
     (@operation $operation:ident) => { Some(Operation::$operation) };
+}
+
+macro_rules! vendor_values {
+    ($($vendor:literal, $enumeration:literal, $value:literal, $camel:literal;)+) => {
+        /// Every such value, grouped by enumeration.
+        pub static TABLE: &[VendorFacts] = &[$(VendorFacts {
+            vendor: $vendor,
+            enumeration: $enumeration,
+            value: $value,
+            camel_name: $camel,
+        }),+];
+    };
 }

@@ -4,53 +4,53 @@
 
 mask! {
     CryptographicUsageMask, "CryptographicUsageMask", "Cryptographic Usage Mask", by_name [20 13 12 10 3 9 2 6 23 22 14 11 7 8 0 17 16 19 18 21 5 15 1 4];
-    SIGN = 0x0000_0001, "Sign", "Sign", [V1_0 V2_1], [];
-    VERIFY = 0x0000_0002, "Verify", "Verify", [V1_0 V2_1], [];
-    ENCRYPT = 0x0000_0004, "Encrypt", "Encrypt", [V1_0 V2_1], [];
-    DECRYPT = 0x0000_0008, "Decrypt", "Decrypt", [V1_0 V2_1], [];
-    WRAP_KEY = 0x0000_0010, "Wrap Key", "WrapKey", [V1_0 V2_1], [];
-    UNWRAP_KEY = 0x0000_0020, "Unwrap Key", "UnwrapKey", [V1_0 V2_1], [];
-    EXPORT = 0x0000_0040, "Export", "Export", [V1_0 V1_4], [];
-    MAC_GENERATE = 0x0000_0080, "MAC Generate", "MACGenerate", [V1_0 V2_1], [];
-    MAC_VERIFY = 0x0000_0100, "MAC Verify", "MACVerify", [V1_0 V2_1], [];
-    DERIVE_KEY = 0x0000_0200, "Derive Key", "DeriveKey", [V1_0 V2_1], [];
-    CONTENT_COMMITMENT_NON_REPUDIATION = 0x0000_0400, "Content Commitment (Non Repudiation)", "ContentCommitmentNonRepudiation", [V1_0 V1_4], [];
-    KEY_AGREEMENT = 0x0000_0800, "Key Agreement", "KeyAgreement", [V1_0 V2_1], [];
-    CERTIFICATE_SIGN = 0x0000_1000, "Certificate Sign", "CertificateSign", [V1_0 V2_1], [];
-    CRL_SIGN = 0x0000_2000, "CRL Sign", "CRLSign", [V1_0 V2_1], [];
-    GENERATE_CRYPTOGRAM = 0x0000_4000, "Generate Cryptogram", "GenerateCryptogram", [V1_0 V1_4], [];
-    VALIDATE_CRYPTOGRAM = 0x0000_8000, "Validate Cryptogram", "ValidateCryptogram", [V1_0 V1_4], [];
-    TRANSLATE_ENCRYPT = 0x0001_0000, "Translate Encrypt", "TranslateEncrypt", [V1_0 V1_4], [];
-    TRANSLATE_DECRYPT = 0x0002_0000, "Translate Decrypt", "TranslateDecrypt", [V1_0 V1_4], [];
-    TRANSLATE_WRAP = 0x0004_0000, "Translate Wrap", "TranslateWrap", [V1_0 V1_4], [];
-    TRANSLATE_UNWRAP = 0x0008_0000, "Translate Unwrap", "TranslateUnwrap", [V1_0 V1_4], [];
-    AUTHENTICATE = 0x0010_0000, "Authenticate", "Authenticate", [V2_0 V2_1], [];
-    UNRESTRICTED = 0x0020_0000, "Unrestricted", "Unrestricted", [V2_0 V2_1], [];
-    FPE_ENCRYPT = 0x0040_0000, "FPE Encrypt", "FPEEncrypt", [V2_0 V2_1], [];
-    FPE_DECRYPT = 0x0080_0000, "FPE Decrypt", "FPEDecrypt", [V2_0 V2_1], [];
+    SIGN = 0x0000_0001, "Sign", "Sign", [V1_0 V2_1], [], "";
+    VERIFY = 0x0000_0002, "Verify", "Verify", [V1_0 V2_1], [], "";
+    ENCRYPT = 0x0000_0004, "Encrypt", "Encrypt", [V1_0 V2_1], [], "";
+    DECRYPT = 0x0000_0008, "Decrypt", "Decrypt", [V1_0 V2_1], [], "";
+    WRAP_KEY = 0x0000_0010, "Wrap Key", "WrapKey", [V1_0 V2_1], [], "";
+    UNWRAP_KEY = 0x0000_0020, "Unwrap Key", "UnwrapKey", [V1_0 V2_1], [], "";
+    EXPORT = 0x0000_0040, "Export", "Export", [V1_0 V1_4], [], "";
+    MAC_GENERATE = 0x0000_0080, "MAC Generate", "MACGenerate", [V1_0 V2_1], [], "";
+    MAC_VERIFY = 0x0000_0100, "MAC Verify", "MACVerify", [V1_0 V2_1], [], "";
+    DERIVE_KEY = 0x0000_0200, "Derive Key", "DeriveKey", [V1_0 V2_1], [], "";
+    CONTENT_COMMITMENT_NON_REPUDIATION = 0x0000_0400, "Content Commitment (Non Repudiation)", "ContentCommitmentNonRepudiation", [V1_0 V2_0], [], "ContentCommitment";
+    KEY_AGREEMENT = 0x0000_0800, "Key Agreement", "KeyAgreement", [V1_0 V2_1], [], "";
+    CERTIFICATE_SIGN = 0x0000_1000, "Certificate Sign", "CertificateSign", [V1_0 V2_1], [], "";
+    CRL_SIGN = 0x0000_2000, "CRL Sign", "CRLSign", [V1_0 V2_1], [], "";
+    GENERATE_CRYPTOGRAM = 0x0000_4000, "Generate Cryptogram", "GenerateCryptogram", [V1_0 V1_4], [], "";
+    VALIDATE_CRYPTOGRAM = 0x0000_8000, "Validate Cryptogram", "ValidateCryptogram", [V1_0 V1_4], [], "";
+    TRANSLATE_ENCRYPT = 0x0001_0000, "Translate Encrypt", "TranslateEncrypt", [V1_0 V1_4], [], "";
+    TRANSLATE_DECRYPT = 0x0002_0000, "Translate Decrypt", "TranslateDecrypt", [V1_0 V1_4], [], "";
+    TRANSLATE_WRAP = 0x0004_0000, "Translate Wrap", "TranslateWrap", [V1_0 V1_4], [], "";
+    TRANSLATE_UNWRAP = 0x0008_0000, "Translate Unwrap", "TranslateUnwrap", [V1_0 V1_4], [], "";
+    AUTHENTICATE = 0x0010_0000, "Authenticate", "Authenticate", [V2_0 V2_1], [], "";
+    UNRESTRICTED = 0x0020_0000, "Unrestricted", "Unrestricted", [V2_0 V2_1], [], "";
+    FPE_ENCRYPT = 0x0040_0000, "FPE Encrypt", "FPEEncrypt", [V2_0 V2_1], [], "";
+    FPE_DECRYPT = 0x0080_0000, "FPE Decrypt", "FPEDecrypt", [V2_0 V2_1], [], "";
 }
 
 mask! {
     ProtectionStorageMask, "ProtectionStorageMask", "Protection Storage Mask", by_name [7 1 5 9 4 8 2 3 6 11 13 10 0 12];
-    SOFTWARE = 0x0000_0001, "Software", "Software", [V2_0 V2_1], [];
-    HARDWARE = 0x0000_0002, "Hardware", "Hardware", [V2_0 V2_1], [];
-    ON_PROCESSOR = 0x0000_0004, "On Processor", "OnProcessor", [V2_0 V2_1], [];
-    ON_SYSTEM = 0x0000_0008, "On System", "OnSystem", [V2_0 V2_1], [];
-    OFF_SYSTEM = 0x0000_0010, "Off System", "OffSystem", [V2_0 V2_1], [];
-    HYPERVISOR = 0x0000_0020, "Hypervisor", "Hypervisor", [V2_0 V2_1], [];
-    OPERATING_SYSTEM = 0x0000_0040, "Operating System", "OperatingSystem", [V2_0 V2_1], [];
-    CONTAINER = 0x0000_0080, "Container", "Container", [V2_0 V2_1], [];
-    ON_PREMISES = 0x0000_0100, "On Premises", "OnPremises", [V2_0 V2_1], [];
-    OFF_PREMISES = 0x0000_0200, "Off Premises", "OffPremises", [V2_0 V2_1], [];
-    SELF_MANAGED = 0x0000_0400, "Self Managed", "SelfManaged", [V2_0 V2_1], [];
-    OUTSOURCED = 0x0000_0800, "Outsourced", "Outsourced", [V2_0 V2_1], [];
-    VALIDATED = 0x0000_1000, "Validated", "Validated", [V2_0 V2_1], [];
-    SAME_JURISDICTION = 0x0000_2000, "Same Jurisdiction", "SameJurisdiction", [V2_0 V2_1], [];
+    SOFTWARE = 0x0000_0001, "Software", "Software", [V2_0 V2_1], [], "";
+    HARDWARE = 0x0000_0002, "Hardware", "Hardware", [V2_0 V2_1], [], "";
+    ON_PROCESSOR = 0x0000_0004, "On Processor", "OnProcessor", [V2_0 V2_1], [], "";
+    ON_SYSTEM = 0x0000_0008, "On System", "OnSystem", [V2_0 V2_1], [], "";
+    OFF_SYSTEM = 0x0000_0010, "Off System", "OffSystem", [V2_0 V2_1], [], "";
+    HYPERVISOR = 0x0000_0020, "Hypervisor", "Hypervisor", [V2_0 V2_1], [], "";
+    OPERATING_SYSTEM = 0x0000_0040, "Operating System", "OperatingSystem", [V2_0 V2_1], [], "";
+    CONTAINER = 0x0000_0080, "Container", "Container", [V2_0 V2_1], [], "";
+    ON_PREMISES = 0x0000_0100, "On Premises", "OnPremises", [V2_0 V2_1], [], "";
+    OFF_PREMISES = 0x0000_0200, "Off Premises", "OffPremises", [V2_0 V2_1], [], "";
+    SELF_MANAGED = 0x0000_0400, "Self Managed", "SelfManaged", [V2_0 V2_1], [], "";
+    OUTSOURCED = 0x0000_0800, "Outsourced", "Outsourced", [V2_0 V2_1], [], "";
+    VALIDATED = 0x0000_1000, "Validated", "Validated", [V2_0 V2_1], [], "";
+    SAME_JURISDICTION = 0x0000_2000, "Same Jurisdiction", "SameJurisdiction", [V2_0 V2_1], [], "";
 }
 
 mask! {
     StorageStatusMask, "StorageStatusMask", "Storage Status Mask", by_name [1 2 0];
-    ON_LINE_STORAGE = 0x0000_0001, "On-line storage", "OnLineStorage", [V1_0 V2_1], [];
-    ARCHIVAL_STORAGE = 0x0000_0002, "Archival storage", "ArchivalStorage", [V1_0 V2_1], [];
-    DESTROYED_STORAGE = 0x0000_0004, "Destroyed storage", "DestroyedStorage", [V2_0 V2_1], [];
+    ON_LINE_STORAGE = 0x0000_0001, "On-line storage", "OnLineStorage", [V1_0 V2_1], [], "Online";
+    ARCHIVAL_STORAGE = 0x0000_0002, "Archival storage", "ArchivalStorage", [V1_0 V2_1], [], "Archival";
+    DESTROYED_STORAGE = 0x0000_0004, "Destroyed storage", "DestroyedStorage", [V2_0 V2_1], [], "Destroyed";
 }
