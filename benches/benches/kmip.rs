@@ -122,12 +122,64 @@ fn decoding(c: &mut Criterion) {
             b.iter(|| black_box(message).encode(black_box(&mut buffer)).unwrap().len());
         });
     }
-    for (label, message) in &requests {
+    // The peer writes requests only, and reads responses only.
+    let peers = [peer_locate(), peer_register()];
+    for ((label, message), peer) in requests.iter().zip(&peers) {
         group.bench_function(BenchmarkId::new("tde-kmip-codec", label), |b| {
             b.iter(|| black_box(message).encode(black_box(&mut buffer)).unwrap().len());
         });
+        group.bench_function(BenchmarkId::new("kmip-protocol", label), |b| {
+            b.iter(|| kmip_ttlv::ser::to_vec(black_box(peer)).unwrap().len());
+        });
     }
     group.finish();
+}
+
+fn peer_request(operation: peer::common::Operation, payload: peer::request::RequestPayload) -> peer::request::RequestMessage {
+    use peer::request::{BatchCount, BatchItem, ProtocolVersion, ProtocolVersionMajor, ProtocolVersionMinor, RequestHeader};
+    let version = ProtocolVersion(ProtocolVersionMajor(1), ProtocolVersionMinor(0));
+    peer::request::RequestMessage(
+        RequestHeader(version, None, None, BatchCount(1)),
+        vec![BatchItem(operation, None, payload)],
+    )
+}
+
+fn peer_locate() -> peer::request::RequestMessage {
+    use peer::request::{Attribute, RequestPayload};
+    let attributes = vec![
+        Attribute::ObjectType(peer::common::ObjectType::SymmetricKey),
+        Attribute::Name("pg_tde_key_16384_1".into()),
+    ];
+    peer_request(peer::common::Operation::Locate, RequestPayload::Locate(attributes))
+}
+
+fn peer_register() -> peer::request::RequestMessage {
+    use peer::{
+        common::{CryptographicAlgorithm, CryptographicLength, CryptographicUsageMask, KeyFormatType, KeyMaterial},
+        request::{Attribute, KeyBlock, KeyValue, ManagedObject, RequestPayload, SymmetricKey, TemplateAttribute},
+    };
+    let attributes = vec![
+        Attribute::CryptographicAlgorithm(CryptographicAlgorithm::AES),
+        Attribute::CryptographicLength(256),
+        Attribute::CryptographicUsageMask(CryptographicUsageMask::Encrypt | CryptographicUsageMask::Decrypt),
+        Attribute::Name("pg_tde_key_16384_1".into()),
+    ];
+    let key = SymmetricKey(KeyBlock(
+        KeyFormatType::Raw,
+        None,
+        Some(KeyValue(KeyMaterial::Bytes(KEY.to_vec()), None)),
+        Some(CryptographicAlgorithm::AES),
+        Some(CryptographicLength(256)),
+        None,
+    ));
+    peer_request(
+        peer::common::Operation::Register,
+        RequestPayload::Register(
+            peer::common::ObjectType::SymmetricKey,
+            TemplateAttribute(None, Some(attributes)),
+            Some(ManagedObject::SymmetricKey(key)),
+        ),
+    )
 }
 
 criterion_group!(benches, decoding);
