@@ -23,11 +23,15 @@ pub mod fuzzing;
 mod index;
 mod name;
 mod oid;
+#[cfg(feature = "rayon")]
+pub mod positional;
 pub mod postgres;
 #[cfg(feature = "std")]
 pub mod provider;
 #[cfg(feature = "std")]
 pub mod relation_file;
+#[cfg(feature = "rayon")]
+mod threads;
 #[cfg(feature = "std")]
 pub mod verify;
 #[cfg(feature = "std")]
