@@ -14,7 +14,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 pub(crate) use key::KeyArgs;
 pub(crate) use output::OutputArgs;
 
-use crate::command::{completions, inspect, man, relation, verify, wal};
+use crate::command::{completions, inspect, man, master_key, relation, verify, wal};
 use crate::failure::Failure;
 
 const AFTER_HELP: &str = "\
@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Relation(relation::RelationCommand),
     #[command(subcommand)]
     Wal(wal::WalCommand),
+    #[command(subcommand)]
+    MasterKey(master_key::MasterKeyCommand),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }

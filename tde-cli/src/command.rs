@@ -4,6 +4,7 @@ pub(crate) mod completions;
 mod decrypt;
 pub(crate) mod inspect;
 pub(crate) mod man;
+pub(crate) mod master_key;
 pub(crate) mod relation;
 pub(crate) mod verify;
 pub(crate) mod version;
@@ -30,6 +31,7 @@ pub(crate) fn run(cli: Cli) -> Result<Status, Failure> {
         Command::Verify(args) => verify::run(&args, cli.verbose > 0),
         Command::Relation(command) => relation::run(&command),
         Command::Wal(command) => wal::run(&command),
+        Command::MasterKey(command) => master_key::run(&command),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

@@ -8,7 +8,12 @@ use crate::Error;
 use crate::key::KeyBytes;
 
 mod portable;
-#[cfg(target_arch = "x86_64")]
+
+// Miri knows no AES instructions.
+#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+#[path = "backend/absent.rs"]
+mod x86;
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 mod x86;
 
 /// How AES is computed. All backends give the same bytes.
@@ -51,14 +56,9 @@ impl Backend {
     pub fn is_available(self) -> bool {
         match self {
             Self::Portable => true,
-            #[cfg(target_arch = "x86_64")]
             Self::X86AesNi => x86::aesni::is_available(),
-            #[cfg(target_arch = "x86_64")]
             Self::X86Vaes256 => x86::vaes256::is_available(),
-            #[cfg(target_arch = "x86_64")]
             Self::X86Vaes512 => x86::vaes512::is_available(),
-            #[cfg(not(target_arch = "x86_64"))]
-            Self::X86AesNi | Self::X86Vaes256 | Self::X86Vaes512 => false,
         }
     }
 
@@ -115,11 +115,8 @@ macro_rules! over_backends {
         #[allow(clippy::large_enum_variant, reason = "there is no heap to put the larger ones on")]
         pub(crate) enum $name {
             Portable(portable::$name),
-            #[cfg(target_arch = "x86_64")]
             AesNi(x86::aesni::$name),
-            #[cfg(target_arch = "x86_64")]
             Vaes256(x86::vaes256::$name),
-            #[cfg(target_arch = "x86_64")]
             Vaes512(x86::vaes512::$name),
         }
 
@@ -127,24 +124,18 @@ macro_rules! over_backends {
             pub(crate) fn new(key: &KeyBytes, backend: Backend) -> Self {
                 let portable = || Self::Portable(portable::$name::new(key));
                 match backend {
-                    #[cfg(target_arch = "x86_64")]
                     Backend::X86AesNi => x86::aesni::$name::new(key).map_or_else(portable, Self::AesNi),
-                    #[cfg(target_arch = "x86_64")]
                     Backend::X86Vaes256 => x86::vaes256::$name::new(key).map_or_else(portable, Self::Vaes256),
-                    #[cfg(target_arch = "x86_64")]
                     Backend::X86Vaes512 => x86::vaes512::$name::new(key).map_or_else(portable, Self::Vaes512),
-                    _ => portable(),
+                    Backend::Portable => portable(),
                 }
             }
 
             pub(crate) fn backend(&self) -> Backend {
                 match self {
                     Self::Portable(_) => Backend::Portable,
-                    #[cfg(target_arch = "x86_64")]
                     Self::AesNi(_) => Backend::X86AesNi,
-                    #[cfg(target_arch = "x86_64")]
                     Self::Vaes256(_) => Backend::X86Vaes256,
-                    #[cfg(target_arch = "x86_64")]
                     Self::Vaes512(_) => Backend::X86Vaes512,
                 }
             }
@@ -167,11 +158,8 @@ impl CbcKey {
     pub(crate) fn encrypt(&self, lanes: &mut [Lane<'_>]) {
         match self {
             Self::Portable(key) => key.encrypt(lanes),
-            #[cfg(target_arch = "x86_64")]
             Self::AesNi(key) => key.encrypt(lanes),
-            #[cfg(target_arch = "x86_64")]
             Self::Vaes256(key) => key.encrypt(lanes),
-            #[cfg(target_arch = "x86_64")]
             Self::Vaes512(key) => key.encrypt(lanes),
         }
     }
@@ -180,11 +168,8 @@ impl CbcKey {
     pub(crate) fn decrypt(&self, lanes: &mut [Lane<'_>]) {
         match self {
             Self::Portable(key) => key.decrypt(lanes),
-            #[cfg(target_arch = "x86_64")]
             Self::AesNi(key) => key.decrypt(lanes),
-            #[cfg(target_arch = "x86_64")]
             Self::Vaes256(key) => key.decrypt(lanes),
-            #[cfg(target_arch = "x86_64")]
             Self::Vaes512(key) => key.decrypt(lanes),
         }
     }
@@ -196,11 +181,8 @@ impl StreamKey {
     pub(crate) fn apply(&self, prefix: &[u8; 12], counter: u32, skip: usize, data: InOutBuf<'_, '_, u8>) {
         match self {
             Self::Portable(key) => key.apply(prefix, counter, skip, data),
-            #[cfg(target_arch = "x86_64")]
             Self::AesNi(key) => key.apply(prefix, counter, skip, data),
-            #[cfg(target_arch = "x86_64")]
             Self::Vaes256(key) => key.apply(prefix, counter, skip, data),
-            #[cfg(target_arch = "x86_64")]
             Self::Vaes512(key) => key.apply(prefix, counter, skip, data),
         }
     }

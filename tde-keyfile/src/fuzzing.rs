@@ -10,6 +10,8 @@
 )]
 
 pub mod postgres;
+#[cfg(all(feature = "passphrase", unix))]
+pub mod writing;
 
 use alloc::string::ToString as _;
 

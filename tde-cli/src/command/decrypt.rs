@@ -10,7 +10,7 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use crate::args::{self, JobsArgs, OutputArgs};
 use crate::failure::{Failure, Status};
 use crate::output;
-use crate::output_file::{OutputFile, Target};
+use crate::output_file::{OutputFile, Policy, Target};
 
 /// A file to decrypt.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(crate) enum Reader {
 pub(crate) struct Job {
     pub(crate) input: Input,
     target: Target,
-    replace: bool,
+    policy: Policy,
 }
 
 /// Something to tell about an input that was decrypted nevertheless.
@@ -86,7 +86,7 @@ impl Job {
             Source::Stdin => None,
             Source::File(path) => Some(path.as_path()),
         };
-        OutputFile::create(&self.target, self.replace, input)
+        OutputFile::create(&self.target, self.policy, input)
     }
 }
 
@@ -96,8 +96,8 @@ pub(crate) fn plan(inputs: Vec<Input>, output: &OutputArgs, command: &[&str]) ->
     let targets = output
         .targets(&names)
         .unwrap_or_else(|message| args::usage_error(command, ErrorKind::ArgumentConflict, message));
-    let replace = output.force;
-    inputs.into_iter().zip(targets).map(|(input, target)| Job { input, target, replace }).collect()
+    let policy = output.policy();
+    inputs.into_iter().zip(targets).map(|(input, target)| Job { input, target, policy }).collect()
 }
 
 /// Decrypts all of them, several at a time. What fails is reported and the rest still done; the status is

@@ -8,7 +8,7 @@ use std::io::Write;
 use clap::Args;
 use tde_keyfile::verify::{VerifyOptions, verify};
 
-use crate::args::{ClusterArgs, JobsArgs};
+use crate::args::ClusterArgs;
 use crate::failure::{Failure, Status};
 use crate::open;
 use crate::output::{self, ERROR, GOOD, Printer, WARNING, counted};
@@ -41,16 +41,13 @@ pub(crate) struct VerifyArgs {
     /// Print one JSON document instead (schema `tde.verify/1`); with -v it lists every file
     #[arg(long)]
     json: bool,
-
-    #[command(flatten)]
-    jobs: JobsArgs,
 }
 
 pub(crate) fn run(args: &VerifyArgs, verbose: bool) -> Result<Status, Failure> {
     let cluster = open::cluster(&args.cluster)?;
     let mut out = Printer::new();
     let mut watcher = Watcher::new(&mut out, verbose, args.json);
-    let report = args.jobs.pool()?.install(|| verify(&cluster, &VerifyOptions::default(), &mut watcher));
+    let report = verify(&cluster, &VerifyOptions::default(), &mut watcher);
     let (outcome, files) = watcher.finish()?;
     if args.json {
         serde_json::to_writer_pretty(&mut out, &VerifyReport::of(&cluster, &report, outcome, files))?;

@@ -7,6 +7,7 @@ mod corpus;
 mod damage;
 mod decrypt;
 mod keys;
+mod master_key;
 mod output;
 mod partial;
 mod report;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use tde_core::BlockNumber;
 use tde_keyfile::cluster::{Cluster, RelationKey};
-use tde_keyfile::postgres::{PageHeader, RelationPath};
+use tde_keyfile::postgres::{PageHeader, RelationPath, RelationPathError};
 use tde_keyfile::relation_file::{PageBatch, RelationFileError, RelationGeometry, RelationReader};
 
 use crate::args::{ClusterArgs, JobsArgs, OutputArgs};
@@ -67,15 +67,20 @@ pub(crate) fn run(args: &DecryptArgs) -> Result<Status, Failure> {
 
 /// The input that the user means by `file`.
 fn find(data_directory: &Path, file: &Path, name: Option<&str>) -> Input {
-    if let Some(name) = name {
-        let inside = input::name_inside(data_directory, file).map(|inside| data_directory.join(inside));
-        let source = inside.map_or_else(|| Source::from_argument(file), Source::File);
-        return Input { name: name.to_owned(), source };
-    }
-    match input::name_inside(data_directory, file).or_else(|| input::plain_name(file)) {
-        Some(name) => Input { source: Source::File(data_directory.join(&name)), name },
-        None => Input { name: file.display().to_string(), source: Source::File(file.to_path_buf()) },
-    }
+    let inside = || input::name_inside(data_directory, file);
+    let (name, source) = match (Source::from_argument(file), name) {
+        (Source::Stdin, name) => (name.unwrap_or_default().to_owned(), Source::Stdin),
+        (given, Some(name)) => {
+            let source = inside().map_or(given, |inside| Source::File(data_directory.join(inside)));
+            (name.to_owned(), source)
+        }
+        (given, None) => match inside().or_else(|| input::plain_name(file)) {
+            Some(name) => (name.clone(), Source::File(data_directory.join(name))),
+            None => (file.display().to_string(), given),
+        },
+    };
+    // One file has one name, however it was spelled.
+    Input { name: RelationPath::parse(&name).map_or(name, |path| path.to_string()), source }
 }
 
 /// The sizes in the control file, or, with a warning, the usual ones.
@@ -98,9 +103,14 @@ fn geometry(data_directory: &Path) -> RelationGeometry {
 fn decrypt_file(cluster: &Cluster, geometry: RelationGeometry, job: &Job) -> Result<Vec<Remark>, Failure> {
     let name = &job.input.name;
     let path = RelationPath::parse(name).map_err(|error| {
-        Failure::new(error).context(name.clone()).advise(
-            "give a path relative to the data directory, or say with `--name` what the file is called there",
-        )
+        let failure = Failure::new(error).context(name.clone());
+        match error {
+            RelationPathError::NotARelation => failure.advise(
+                "give a path relative to the data directory, or say with `--name` what the file is called \
+                 there",
+            ),
+            _ => failure,
+        }
     })?;
     let input = job.open()?;
     let key = match cluster.relation_key(&path.locator) {
