@@ -114,8 +114,16 @@ impl OutputFile {
         }
     }
 
+    /// The file, if bytes can be written at any offset of it.
+    pub(crate) fn regular(&self) -> Option<&File> {
+        match &self.sink {
+            Sink::Stdout(_) | Sink::Special(..) => None,
+            Sink::Temporary(pending) => pending.file.as_ref().map(NamedTempFile::as_file),
+        }
+    }
+
     /// The error with the name of the output in front; its kind stays.
-    fn name(&self, error: io::Error) -> io::Error {
+    pub(crate) fn name(&self, error: io::Error) -> io::Error {
         let name = match &self.sink {
             Sink::Stdout(_) => "standard output".into(),
             Sink::Special(path, _) => path.display().to_string(),

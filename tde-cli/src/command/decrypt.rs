@@ -58,6 +58,19 @@ impl Source {
     }
 }
 
+impl Reader {
+    /// The file and its length, if bytes can be read at any offset of it.
+    pub(crate) fn regular(&self) -> Option<(&File, u64)> {
+        match self {
+            Self::Stdin(_) => None,
+            Self::File(file) => {
+                let found = file.metadata().ok().filter(fs::Metadata::is_file)?;
+                Some((file, found.len()))
+            }
+        }
+    }
+}
+
 impl Read for Reader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
@@ -68,6 +81,13 @@ impl Read for Reader {
 }
 
 impl Job {
+    fn is_large(&self, large: Option<u64>) -> bool {
+        match (&self.input.source, large) {
+            (Source::File(path), Some(large)) => fs::metadata(path).is_ok_and(|found| found.len() >= large),
+            _ => false,
+        }
+    }
+
     /// Opens the input.
     pub(crate) fn open(&self) -> Result<Reader, Failure> {
         let path = match &self.input.source {
@@ -100,17 +120,37 @@ pub(crate) fn plan(inputs: Vec<Input>, output: &OutputArgs, command: &[&str]) ->
     inputs.into_iter().zip(targets).map(|(input, target)| Job { input, target, policy }).collect()
 }
 
-/// Decrypts all of them, several at a time. What fails is reported and the rest still done; the status is
-/// the worst of all.
+/// Whether the work on an input may use threads of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Threads {
+    /// No: other inputs are worked on at the same time.
+    One,
+    /// All of the pool: it is the only input at the moment.
+    All,
+}
+
+/// Decrypts all of them: several at a time, but those of `large` bytes and more each by all threads, so that a
+/// single one is no slower. What fails is reported and the rest still done; the status is the worst of all.
 ///
 /// # Errors
 /// If the threads cannot be started.
 pub(crate) fn run(
     jobs: &[Job],
     threads: JobsArgs,
-    decrypt: impl Fn(&Job) -> Result<Vec<Remark>, Failure> + Sync,
+    large: Option<u64>,
+    decrypt: impl Fn(&Job, Threads) -> Result<Vec<Remark>, Failure> + Sync,
 ) -> Result<Status, Failure> {
-    let done: Vec<_> = threads.pool()?.install(|| jobs.par_iter().map(&decrypt).collect());
+    let pool = threads.pool()?;
+    // A thread that waits for the others must not begin with another input, and so with many, one in the other.
+    let groups = jobs.chunk_by(|a, b| !a.is_large(large) && !b.is_large(large));
+    let done: Vec<_> = pool.install(|| {
+        let one = |job| decrypt(job, Threads::One);
+        let groups = groups.map(|group| match group {
+            [job] => vec![decrypt(job, Threads::All)],
+            group => group.par_iter().map(one).collect(),
+        });
+        groups.collect::<Vec<_>>().into_iter().flatten().collect()
+    });
     let mut worst = Status::Good;
     for (job, done) in jobs.iter().zip(done) {
         match done {

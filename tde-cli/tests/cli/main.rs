@@ -6,6 +6,7 @@
 mod corpus;
 mod damage;
 mod decrypt;
+mod jobs;
 mod keys;
 mod kmip;
 mod master_key;

@@ -69,7 +69,7 @@ pub(crate) fn run(args: &DecryptArgs) -> Result<Status, Failure> {
         );
     }
     let size = segment_size(data_directory);
-    decrypt::run(&jobs, args.jobs, |job| decrypt_segment(&ranges, size, job))
+    decrypt::run(&jobs, args.jobs, None, |job, _| decrypt_segment(&ranges, size, job))
 }
 
 /// The input that the user means by `segment`.
