@@ -14,7 +14,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 pub(crate) use key::KeyArgs;
 pub(crate) use output::OutputArgs;
 
-use crate::command::{completions, inspect, man, master_key, relation, verify, wal};
+use crate::command::{completions, inspect, kmip, man, master_key, relation, verify, wal};
 use crate::failure::Failure;
 
 const AFTER_HELP: &str = "\
@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Wal(wal::WalCommand),
     #[command(subcommand)]
     MasterKey(master_key::MasterKeyCommand),
+    #[command(subcommand)]
+    Kmip(kmip::KmipCommand),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }

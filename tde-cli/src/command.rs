@@ -3,6 +3,7 @@
 pub(crate) mod completions;
 mod decrypt;
 pub(crate) mod inspect;
+pub(crate) mod kmip;
 pub(crate) mod man;
 pub(crate) mod master_key;
 pub(crate) mod relation;
@@ -32,6 +33,7 @@ pub(crate) fn run(cli: Cli) -> Result<Status, Failure> {
         Command::Relation(command) => relation::run(&command),
         Command::Wal(command) => wal::run(&command),
         Command::MasterKey(command) => master_key::run(&command),
+        Command::Kmip(command) => kmip::run(&command),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

@@ -23,11 +23,11 @@ pub enum Backend {
     /// The `aes` crate on any CPU: in constant time, by AES instructions where it knows the CPU's (x86 and
     /// 64-bit Arm), else by bit slicing.
     Portable,
-    /// AES-NI: one block to an instruction, eight pages side by side.
+    /// AES-NI: one block to an instruction, up to eight pages side by side.
     X86AesNi,
-    /// AVX2 with VAES: two blocks to an instruction.
+    /// AVX2 with VAES: two blocks to an instruction, up to sixteen pages side by side.
     X86Vaes256,
-    /// AVX-512 with VAES: four blocks to an instruction, sixteen pages side by side.
+    /// AVX-512 with VAES: four blocks to an instruction, up to 32 pages side by side.
     X86Vaes512,
 }
 

@@ -188,7 +188,7 @@ pub(crate) type Parts<'a> = (Fork, BlockNumber, InOutBuf<'a, 'a, u8>);
 /// Encrypts and decrypts pages under one internal key.
 ///
 /// The key is expanded once, here; no call expands it again or allocates. Calls that take many pages encrypt
-/// up to 16 of them side by side, which is several times as fast as page by page.
+/// up to 32 of them side by side, which is several times as fast as page by page.
 ///
 /// Every call checks all its arguments before it writes the first byte.
 ///

@@ -8,6 +8,7 @@ mod damage;
 mod decrypt;
 mod jobs;
 mod keys;
+mod kmip;
 mod master_key;
 mod output;
 mod partial;

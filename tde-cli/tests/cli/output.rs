@@ -136,6 +136,8 @@ fn an_interrupt_removes_the_unfinished_file() {
     // Standard input stays open, so the command waits in the middle of its work.
     let command = decrypt(&corpus, &["-"], &["--name", &file.path, "-o", target.to_str().unwrap()]);
     let mut child = spawn(command);
+    // Waiting for the child would close its input otherwise, and let it finish before the signal is dealt with.
+    let input = child.stdin.take();
     while entries(out.path()).is_empty() {
         assert!(child.try_wait().unwrap().is_none(), "ended before it was interrupted");
         std::thread::yield_now();
@@ -144,6 +146,7 @@ fn an_interrupt_removes_the_unfinished_file() {
         std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
     let ended = child.wait().unwrap();
+    drop(input);
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended), Some(15));
     assert!(entries(out.path()).is_empty());
 }

@@ -107,6 +107,9 @@ pub(super) fn run(args: &StatusArgs) -> Result<Status, Failure> {
             }
         }
     }
+    if found.interrupted {
+        problems.push("a change was interrupted: `unlock` or `rotate` completes or undoes it".to_owned());
+    }
     if let Some(stat) = found.stat {
         check_access(&report.file, &stat, &mut problems);
     }

@@ -4,6 +4,7 @@
 //! flight. As in the AVX-512 kernel each cache line is touched once: what does not fit the 16 registers waits in
 //! a few lines of the stack instead.
 
+use core::arch::asm;
 use core::arch::x86_64::{
     __m128i, __m256i, _mm_loadu_si128, _mm_storeu_si128, _mm256_add_epi32, _mm256_aesdec_epi128,
     _mm256_aesdeclast_epi128, _mm256_aesenc_epi128, _mm256_aesenclast_epi128, _mm256_broadcastsi128_si256,
@@ -46,7 +47,7 @@ impl CbcKey {
         }
     }
 
-    /// Encrypts up to 16 equally long pages.
+    /// Encrypts equally long pages, side by side.
     pub(crate) fn encrypt(&self, lanes: &mut [Lane<'_>]) {
         let keys = self.encryption.keys();
         // SAFETY: a `CbcKey` exists on CPUs with these instructions only.
@@ -207,12 +208,29 @@ fn chain<const ROUNDS: usize, const GROUPS: usize, const BLOCK: usize>(
         if BLOCK < 3 {
             let next = x[BLOCK + 1];
             *chained = _mm256_aesenclast_epi128(*chained, next);
+            if ROUNDS == AES256 {
+                *chained = pin(*chained);
+            }
             x[BLOCK] = _mm256_xor_si256(*chained, _mm256_xor_si256(next, last));
         } else {
             *chained = _mm256_aesenclast_epi128(*chained, last);
+            if ROUNDS == AES256 {
+                *chained = pin(*chained);
+            }
             x[BLOCK] = *chained;
         }
     }
+}
+
+/// Keeps the optimiser from computing this later than here. It would put off the rounds of the group whose stores are
+/// conditional until after the condition, and work on it by itself. (16 pages beside OpenSSL: under AES-256 6.9 times
+/// without this and 12.0 with it; under AES-128 it does not happen, and this costs a little: 11.3 and 10.3.)
+#[inline]
+#[target_feature(enable = "avx2")]
+fn pin(mut x: __m256i) -> __m256i {
+    // SAFETY: the assembly is empty: it leaves the register as it was and touches nothing else.
+    unsafe { asm!("/* {0} */", inout(ymm_reg) x, options(nomem, nostack, preserves_flags)) };
+    x
 }
 
 /// Registers in flight where blocks do not wait for each other.

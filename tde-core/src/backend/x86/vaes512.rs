@@ -42,7 +42,7 @@ impl CbcKey {
         }
     }
 
-    /// Encrypts up to 16 equally long pages.
+    /// Encrypts equally long pages, side by side.
     pub(crate) fn encrypt(&self, lanes: &mut [Lane<'_>]) {
         let keys = self.encryption.keys();
         // SAFETY: a `CbcKey` exists on CPUs with these instructions only.
