@@ -9,7 +9,7 @@ use tde_kmip_codec::{json, xml};
 
 use super::source;
 use crate::failure::{Failure, Status};
-use crate::output_file::{OutputFile, Target};
+use crate::output_file::{OutputFile, Policy, Target};
 
 const AFTER_HELP: &str = "\
 Reads JSON TTLV (as Cosmian KMS speaks it, bare payloads included), the tree that `decode --json`
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &EncodeArgs) -> Result<Status, Failure> {
     let input = Some(args.file.as_path()).filter(|file| file.as_os_str() != "-");
     // Hexadecimal text does no harm to a terminal.
     let replace = args.force || (args.hex && target == Target::Stdout);
-    let mut output = OutputFile::create(&target, replace, input)?;
+    let mut output = OutputFile::create(&target, Policy { replace, sync: true }, input)?;
     if args.hex {
         let mut line = String::with_capacity(2 * bytes.len() + 1);
         for byte in &bytes {
