@@ -139,12 +139,16 @@ fn decrypt_file(
         (Threads::All, Some((input, length)), Some(output)) => {
             let reader = ParRelationReader::new(input, path, key.as_ref(), geometry).map_err(failed)?;
             let tally = Mutex::new(&mut pages);
-            let each = |batch: &PageBatch<'_>| {
-                let counted = PageTally::of(batch, geometry);
-                tally.lock().unwrap_or_else(PoisonError::into_inner).add(&counted);
-                output.write_all_at(batch.plain, batch.offset).map_err(|error| file.name(error))
-            };
-            reader.for_each_batch(length, each).map_err(failed)?
+            file.while_written(|wrote| {
+                let each = |batch: &PageBatch<'_>| {
+                    let counted = PageTally::of(batch, geometry);
+                    tally.lock().unwrap_or_else(PoisonError::into_inner).add(&counted);
+                    output.write_all_at(batch.plain, batch.offset).map_err(|error| file.name(error))?;
+                    wrote(batch.plain.len() as u64);
+                    Ok(())
+                };
+                reader.for_each_batch(length, each).map_err(failed)
+            })?
         }
         _ => {
             let mut reader = RelationReader::new(input, path, key.as_ref(), geometry).map_err(failed)?;
