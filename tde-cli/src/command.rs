@@ -1,0 +1,27 @@
+//! The commands, one file each.
+
+pub(crate) mod completions;
+pub(crate) mod man;
+pub(crate) mod version;
+
+use clap::error::ErrorKind;
+
+use crate::args::{self, Cli, Command};
+use crate::failure::{Failure, Status};
+
+/// Runs what the command line asks for.
+///
+/// # Errors
+/// Whatever keeps the command from its work; findings in the data are a [`Status`].
+pub(crate) fn run(cli: Cli) -> Result<Status, Failure> {
+    if cli.print_version {
+        return version::run(cli.verbose > 0);
+    }
+    let Some(command) = cli.command else {
+        args::usage_error(&[], ErrorKind::MissingSubcommand, "a command is required")
+    };
+    match command {
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+    }
+}

@@ -1,0 +1,12 @@
+//! The `tde` command from the outside: what it prints, what it writes, what it exits with.
+
+mod corpus;
+mod damage;
+mod decrypt;
+mod keys;
+mod output;
+mod partial;
+mod report;
+mod secrets;
+mod tde;
+mod transcripts;
