@@ -14,7 +14,8 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 pub(crate) use key::KeyArgs;
 pub(crate) use output::OutputArgs;
 
-use crate::command::{completions, man};
+use crate::command::{completions, inspect, man, relation, verify, wal};
+use crate::failure::Failure;
 
 const AFTER_HELP: &str = "\
 Exit status:
@@ -56,6 +57,12 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Inspect(inspect::InspectArgs),
+    Verify(verify::VerifyArgs),
+    #[command(subcommand)]
+    Relation(relation::RelationCommand),
+    #[command(subcommand)]
+    Wal(wal::WalCommand),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
@@ -77,6 +84,17 @@ pub(crate) struct JobsArgs {
     /// Number of threads [default: one per core]
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
+}
+
+impl JobsArgs {
+    /// The threads.
+    ///
+    /// # Errors
+    /// If the system gives none.
+    pub(crate) fn pool(self) -> Result<rayon::ThreadPool, Failure> {
+        let threads = self.jobs.map_or(0, NonZeroUsize::get);
+        Ok(rayon::ThreadPoolBuilder::new().num_threads(threads).build()?)
+    }
 }
 
 /// Reads the command line; ends the process with status 2 on a usage error, with 0 after `--help`.

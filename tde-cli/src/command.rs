@@ -1,8 +1,13 @@
 //! The commands, one file each.
 
 pub(crate) mod completions;
+mod decrypt;
+pub(crate) mod inspect;
 pub(crate) mod man;
+pub(crate) mod relation;
+pub(crate) mod verify;
 pub(crate) mod version;
+pub(crate) mod wal;
 
 use clap::error::ErrorKind;
 
@@ -21,6 +26,10 @@ pub(crate) fn run(cli: Cli) -> Result<Status, Failure> {
         args::usage_error(&[], ErrorKind::MissingSubcommand, "a command is required")
     };
     match command {
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Verify(args) => verify::run(&args, cli.verbose > 0),
+        Command::Relation(command) => relation::run(&command),
+        Command::Wal(command) => wal::run(&command),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

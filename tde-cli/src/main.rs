@@ -8,11 +8,14 @@
 
 mod args;
 mod command;
+mod control_file;
 mod failure;
 mod input;
 mod interrupt;
+mod open;
 mod output;
 mod output_file;
+mod progress;
 
 use std::process::ExitCode;
 

@@ -26,11 +26,6 @@ pub(crate) fn warning(text: impl fmt::Display, advice: Option<&str>) {
     message(WARNING, "warning", text, advice);
 }
 
-/// Prints something worth knowing that is neither error nor warning.
-pub(crate) fn note(text: impl fmt::Display) {
-    message(HEADING, "note", text, None);
-}
-
 fn message(style: Style, kind: &str, text: impl fmt::Display, advice: Option<&str>) {
     let mut stderr = anstream::stderr().lock();
     // Nobody is left to tell if standard error is closed.
@@ -44,13 +39,13 @@ fn message(style: Style, kind: &str, text: impl fmt::Display, advice: Option<&st
 /// silently, and the command still ends with the status of what it found.
 #[derive(Debug)]
 pub(crate) struct Printer {
-    stdout: AutoStream<io::StdoutLock<'static>>,
+    stdout: AutoStream<io::Stdout>,
     closed: bool,
 }
 
 impl Printer {
     pub(crate) fn new() -> Self {
-        Self { stdout: anstream::stdout().lock(), closed: false }
+        Self { stdout: anstream::stdout(), closed: false }
     }
 }
 

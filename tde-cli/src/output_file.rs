@@ -92,34 +92,43 @@ impl OutputFile {
     ///
     /// # Errors
     /// If it cannot be written out completely, or a file of that name has appeared meanwhile.
-    pub(crate) fn finish(self) -> Result<(), Failure> {
+    pub(crate) fn finish(mut self) -> Result<(), Failure> {
+        self.flush()?;
         match self.sink {
-            Sink::Stdout(mut stdout) => {
-                stdout.flush().map_err(|error| Failure::new(error).context("standard output"))
-            }
-            Sink::Special(path, mut file) => {
-                file.flush().map_err(|error| Failure::new(error).context(format!("{}", path.display())))
-            }
+            Sink::Stdout(_) | Sink::Special(..) => Ok(()),
             Sink::Temporary(pending) => pending.finish(),
         }
+    }
+
+    /// The error with the name of the output in front; its kind stays.
+    fn name(&self, error: io::Error) -> io::Error {
+        let name = match &self.sink {
+            Sink::Stdout(_) => "standard output".into(),
+            Sink::Special(path, _) => path.display().to_string(),
+            Sink::Temporary(pending) => pending.target.display().to_string(),
+        };
+        io::Error::new(error.kind(), format!("{name}: {error}"))
     }
 }
 
 impl Write for OutputFile {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        match &mut self.sink {
+        let written = match &mut self.sink {
             Sink::Stdout(stdout) => stdout.write(buffer),
             Sink::Special(_, file) => file.write(buffer),
-            Sink::Temporary(pending) => pending.writer().write(buffer),
-        }
+            Sink::Temporary(pending) => pending.write(buffer),
+        };
+        written.map_err(|error| self.name(error))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.sink {
+        let flushed = match &mut self.sink {
             Sink::Stdout(stdout) => stdout.flush(),
             Sink::Special(_, file) => file.flush(),
-            Sink::Temporary(pending) => pending.writer().flush(),
-        }
+            // Synced as a whole when it is finished; the file has no buffer of ours.
+            Sink::Temporary(_) => Ok(()),
+        };
+        flushed.map_err(|error| self.name(error))
     }
 }
 
@@ -150,11 +159,11 @@ impl Pending {
         }
     }
 
-    fn writer(&mut self) -> &mut dyn Write {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         match &mut self.file {
-            Some(file) => file,
-            // `file` is taken only by `finish`, which consumes the value.
-            None => unreachable!("written to after it was finished"),
+            Some(file) => file.as_file_mut().write(buffer),
+            // Taken only by `finish`, which consumes the value.
+            None => Err(io::Error::other("written to after it was finished")),
         }
     }
 

@@ -36,6 +36,9 @@ mod relation;
 mod report;
 mod run;
 mod scan;
+mod wal;
+mod wal_keys;
+mod wal_walk;
 
 use alloc::string::ToString;
 use core::time::Duration;
@@ -55,6 +58,7 @@ use key_search::KeySearch;
 use relation::PageRules;
 use run::Run;
 use scan::Scan;
+use wal::Wal;
 
 /// What to verify, and how much to tell.
 #[derive(Debug, Clone)]
@@ -94,11 +98,16 @@ pub fn verify(cluster: &Cluster, options: &VerifyOptions, observer: &mut dyn Obs
     let rules = page_rules(&mut run, control.as_ref());
     let version = control.and_then(|control| control.major).and_then(TablespaceVersion::of);
     let scan = Scan::of(&mut run, version);
-    run.observer.total(scan.relation_bytes());
+    let wal = Wal::of(&mut run, control.as_ref(), &scan.wal);
+    let wal_bytes = wal.as_ref().map_or(0, Wal::bytes);
+    run.observer.total(scan.relation_bytes().saturating_add(wal_bytes));
     key_files::verify_key_files(&mut run, cluster);
     let mut keys = KeySearch::new(options.max_keys_tried);
     for files in scan.relations.chunk_by(|a, b| a.path.locator == b.path.locator) {
         relation::verify_relation(&mut run, cluster, &rules, &mut keys, files);
+    }
+    if let Some(wal) = wal {
+        wal.verify(&mut run, cluster, control.as_ref());
     }
     run.report
 }

@@ -40,6 +40,12 @@ fn unmodified_clusters_have_no_findings() {
         assert_eq!(report.relation_files_without_key, 0);
         let pages: u64 = files.iter().map(|file| file["blocks"].as_u64().unwrap()).sum();
         assert_eq!(report.pages, pages);
+        let segments: Vec<_> = corpus.list("wal").collect();
+        assert_eq!(report.wal_segments, segments.len() as u64);
+        println!("{}: {} WAL records", corpus.name, report.wal_records);
+        // The manifest counts records lying wholly in a segment.
+        let records: u64 = segments.iter().map(|segment| segment["records"].as_u64().unwrap()).sum();
+        assert!(report.wal_records >= records, "{}: {} of {records}", corpus.name, report.wal_records);
         assert_eq!(bytes.total, bytes.done, "{}: progress ends at the total", corpus.name);
     }
 }

@@ -10,8 +10,18 @@ use crate::output_file::Target;
 /// Where plaintext goes.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Output")]
-#[group(id = "destination", required = true, multiple = false, args = ["output", "output_dir"])]
 pub(crate) struct OutputArgs {
+    #[command(flatten)]
+    destination: Destination,
+
+    /// Replace output files that exist already; allow binary output on a terminal
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+struct Destination {
     /// Write the plaintext of a single input to FILE; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -19,10 +29,6 @@ pub(crate) struct OutputArgs {
     /// Write below DIR, which is made if it does not exist
     #[arg(long, value_name = "DIR")]
     output_dir: Option<PathBuf>,
-
-    /// Replace output files that exist already; allow binary output on a terminal
-    #[arg(long)]
-    pub(crate) force: bool,
 }
 
 impl OutputArgs {
@@ -31,7 +37,7 @@ impl OutputArgs {
     /// # Errors
     /// The message of a usage error, if there is not exactly one target for each.
     pub(crate) fn targets(&self, names: &[PathBuf]) -> Result<Vec<Target>, String> {
-        let targets: Vec<_> = match (&self.output, &self.output_dir) {
+        let targets: Vec<_> = match (&self.destination.output, &self.destination.output_dir) {
             (Some(file), _) if names.len() == 1 => vec![Target::from_argument(file)],
             (Some(_), _) => {
                 return Err("`-o` takes the plaintext of one input; use `--output-dir` for several".into());
@@ -56,7 +62,9 @@ mod tests {
     use super::*;
 
     fn args(output: Option<&str>, output_dir: Option<&str>) -> OutputArgs {
-        OutputArgs { output: output.map(Into::into), output_dir: output_dir.map(Into::into), force: false }
+        let destination =
+            Destination { output: output.map(Into::into), output_dir: output_dir.map(Into::into) };
+        OutputArgs { destination, force: false }
     }
 
     #[test]

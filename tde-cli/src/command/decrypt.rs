@@ -1,15 +1,16 @@
-//! What `relation decrypt` and `wal decrypt` have in common: inputs, outputs, one after the other.
+//! What `relation decrypt` and `wal decrypt` have in common: inputs, their targets, and the work on each.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
-use crate::args::{self, OutputArgs};
+use crate::args::{self, JobsArgs, OutputArgs};
 use crate::failure::{Failure, Status};
 use crate::output;
-use crate::output_file::OutputFile;
+use crate::output_file::{OutputFile, Target};
 
 /// A file to decrypt.
 #[derive(Debug)]
@@ -33,31 +34,27 @@ pub(crate) enum Reader {
     File(File),
 }
 
+/// One input and where its plaintext goes.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) input: Input,
+    target: Target,
+    replace: bool,
+}
+
+/// Something to tell about an input that was decrypted nevertheless.
+#[derive(Debug)]
+pub(crate) struct Remark {
+    pub(crate) text: String,
+    pub(crate) advice: Option<&'static str>,
+    /// [`Status::Wrong`] if the data is not what it should be.
+    pub(crate) status: Status,
+}
+
 impl Source {
     /// `-` is standard input.
     pub(crate) fn from_argument(argument: &Path) -> Self {
-        if argument == Path::new("-") { Self::Stdin } else { Self::File(argument.to_path_buf()) }
-    }
-
-    fn path(&self) -> Option<&Path> {
-        match self {
-            Self::Stdin => None,
-            Self::File(path) => Some(path),
-        }
-    }
-
-    fn open(&self) -> io::Result<Reader> {
-        match self {
-            Self::Stdin => Ok(Reader::Stdin(io::stdin().lock())),
-            Self::File(path) => {
-                // Asked before opening, because opening a FIFO would wait.
-                let found = std::fs::metadata(path)?;
-                if found.is_dir() {
-                    return Err(io::ErrorKind::IsADirectory.into());
-                }
-                File::open(path).map(Reader::File)
-            }
-        }
+        if is_stdin(argument) { Self::Stdin } else { Self::File(argument.to_path_buf()) }
     }
 }
 
@@ -70,36 +67,60 @@ impl Read for Reader {
     }
 }
 
-/// Decrypts every input to its target. What fails is reported and the rest still done; the status is the
-/// worst of all.
-///
-/// # Errors
-/// Of a single input; with several, errors are printed as they come.
-pub(crate) fn each(
-    inputs: &[Input],
-    command: &[&str],
-    output: &OutputArgs,
-    mut decrypt: impl FnMut(&Input, Reader, &mut OutputFile) -> Result<(), Failure>,
-) -> Result<Status, Failure> {
+impl Job {
+    /// Opens the input.
+    pub(crate) fn open(&self) -> Result<Reader, Failure> {
+        let path = match &self.input.source {
+            Source::Stdin => return Ok(Reader::Stdin(io::stdin().lock())),
+            Source::File(path) => path,
+        };
+        let opened = fs::metadata(path).and_then(|found| {
+            if found.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { File::open(path) }
+        });
+        opened.map(Reader::File).map_err(|error| Failure::new(error).context(path.display().to_string()))
+    }
+
+    /// Begins the output.
+    pub(crate) fn create(&self) -> Result<OutputFile, Failure> {
+        let input = match &self.input.source {
+            Source::Stdin => None,
+            Source::File(path) => Some(path.as_path()),
+        };
+        OutputFile::create(&self.target, self.replace, input)
+    }
+}
+
+/// Gives each input its target; leaves with a usage error if that does not come out even.
+pub(crate) fn plan(inputs: Vec<Input>, output: &OutputArgs, command: &[&str]) -> Vec<Job> {
     let names: Vec<_> = inputs.iter().map(|input| PathBuf::from(&input.name)).collect();
     let targets = output
         .targets(&names)
         .unwrap_or_else(|message| args::usage_error(command, ErrorKind::ArgumentConflict, message));
+    let replace = output.force;
+    inputs.into_iter().zip(targets).map(|(input, target)| Job { input, target, replace }).collect()
+}
+
+/// Decrypts all of them, several at a time. What fails is reported and the rest still done; the status is
+/// the worst of all.
+///
+/// # Errors
+/// If the threads cannot be started.
+pub(crate) fn run(
+    jobs: &[Job],
+    threads: JobsArgs,
+    decrypt: impl Fn(&Job) -> Result<Vec<Remark>, Failure> + Sync,
+) -> Result<Status, Failure> {
+    let done: Vec<_> = threads.pool()?.install(|| jobs.par_iter().map(&decrypt).collect());
     let mut worst = Status::Good;
-    for (input, target) in inputs.iter().zip(&targets) {
-        let done = (|| {
-            let reader = input.source.open().map_err(|error| {
-                let absent = error.kind() == io::ErrorKind::NotFound;
-                let failure = Failure::new(error).context(input.name.clone());
-                if absent { failure.advise("see `tde inspect` for what is there") } else { failure }
-            })?;
-            let mut file = OutputFile::create(target, output.force, input.source.path())?;
-            decrypt(input, reader, &mut file)?;
-            file.finish()
-        })();
+    for (job, done) in jobs.iter().zip(done) {
         match done {
-            Ok(()) => {}
-            Err(failure) if inputs.len() == 1 || failure.is_broken_pipe() => return Err(failure),
+            Ok(remarks) => {
+                for remark in remarks {
+                    output::warning(format_args!("{}: {}", job.input.name, remark.text), remark.advice);
+                    worst = worst.max(remark.status);
+                }
+            }
+            Err(failure) if failure.is_broken_pipe() => {}
             Err(failure) => {
                 output::error(&failure);
                 worst = worst.max(failure.status());
@@ -109,20 +130,21 @@ pub(crate) fn each(
     Ok(worst)
 }
 
-/// A usage error if `-` or `--name` is used in a way that leaves open which input is meant.
+/// Leaves with a usage error if `-` or `--name` is used in a way that leaves open which input is meant.
 pub(crate) fn check_names(files: &[PathBuf], name: Option<&str>, command: &[&str]) {
-    let stdin = files.iter().any(|file| file == Path::new("-"));
-    if name.is_some() && files.len() > 1 {
-        args::usage_error(command, ErrorKind::ArgumentConflict, "`--name` names a single input");
-    }
-    if stdin && files.len() > 1 {
-        args::usage_error(command, ErrorKind::ArgumentConflict, "`-` is for a single input");
-    }
-    if stdin && name.is_none() {
-        args::usage_error(
-            command,
-            ErrorKind::MissingRequiredArgument,
-            "`-` needs `--name` to say which file standard input is",
-        );
-    }
+    let stdin = files.iter().any(|file| is_stdin(file));
+    let problem = if files.len() > 1 && name.is_some() {
+        "`--name` names a single input"
+    } else if files.len() > 1 && stdin {
+        "`-` is for a single input"
+    } else if stdin && name.is_none() {
+        "`-` needs `--name` to say which file standard input is"
+    } else {
+        return;
+    };
+    args::usage_error(command, ErrorKind::ArgumentConflict, problem)
+}
+
+fn is_stdin(argument: &Path) -> bool {
+    argument == Path::new("-")
 }

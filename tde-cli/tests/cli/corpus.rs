@@ -2,6 +2,7 @@
 //!
 //! They are found in `TDE_CORPUS`, or in `shared/corpus` beside the checkout.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -99,9 +100,14 @@ impl Corpus {
     /// The options that give every principal key in use by a file of its own, in hexadecimal.
     pub fn principal_key_options(&self) -> Vec<OsString> {
         let mut options = Vec::new();
+        let mut named = BTreeSet::new();
         for key in self.list("principal_keys_in_use") {
             let name = text(key, "name");
             let file = self.keys.path().join(&name);
+            // Several scopes may use one key.
+            if !named.insert(name.clone()) {
+                continue;
+            }
             fs::write(&file, text(key, "key")).unwrap();
             let mut mapping = OsString::from(format!("{name}="));
             mapping.push(file);

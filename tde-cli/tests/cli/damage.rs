@@ -84,8 +84,8 @@ fn swapped_relation_files_are_found() {
     fs::write(data.join(&first.path), two).unwrap();
     fs::write(data.join(&second.path), one).unwrap();
     let run = verify(&corpus, &data).expect(1);
-    assert_finding(&run, &[&first.path, "block 0"]);
-    assert_finding(&run, &[&second.path, "block 0"]);
+    assert_finding(&run, &[&first.path, "wrong key"]);
+    assert_finding(&run, &[&second.path, "wrong key"]);
 }
 
 #[test]

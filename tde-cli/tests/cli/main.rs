@@ -6,7 +6,6 @@ mod decrypt;
 mod keys;
 mod output;
 mod partial;
-mod report;
 mod secrets;
 mod tde;
 mod transcripts;

@@ -9,7 +9,8 @@ use crate::corpus::{Corpus, sha256};
 use crate::tde::tde;
 
 fn decrypt(corpus: &Corpus, files: &[&str], output: &[&str]) -> Vec<OsString> {
-    let mut command: Vec<OsString> = vec!["relation".into(), "decrypt".into(), corpus.data_directory().into()];
+    let mut command: Vec<OsString> =
+        vec!["relation".into(), "decrypt".into(), corpus.data_directory().into()];
     command.extend(files.iter().map(OsString::from));
     command.extend(output.iter().map(OsString::from));
     command.extend(corpus.key_options());
@@ -136,7 +137,8 @@ fn an_interrupt_removes_the_unfinished_file() {
         assert!(child.try_wait().unwrap().is_none(), "ended before it was interrupted");
         std::thread::yield_now();
     }
-    let killed = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    let killed =
+        std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
     let ended = child.wait().unwrap();
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended), Some(15));

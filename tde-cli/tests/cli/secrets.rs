@@ -25,9 +25,13 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 fn reports_and_messages_never_show_key_material() {
     for corpus in Corpus::all() {
         assert!(!corpus.secrets().is_empty());
-        for words in
-            [&["inspect"][..], &["inspect", "--json"], &["verify"], &["verify", "-v"], &["verify", "-v", "--json"]]
-        {
+        for words in [
+            &["inspect"][..],
+            &["inspect", "--json"],
+            &["verify"],
+            &["verify", "-v"],
+            &["verify", "-v", "--json"],
+        ] {
             for options in [corpus.key_options(), corpus.principal_key_options(), Vec::new()] {
                 let mut command: Vec<OsString> = words.iter().map(Into::into).collect();
                 command.insert(1, corpus.data_directory().into());

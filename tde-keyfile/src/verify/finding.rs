@@ -115,11 +115,11 @@ pub enum Problem {
         /// The bytes of the page that are zero.
         zero: Range<usize>,
     },
-    /// A segment file's length is no whole number of pages, or longer than a segment.
+    /// A segment file's length is no whole number of pages, or not that of a segment.
     FileLength {
         /// Its length in bytes.
         actual: u64,
-        /// The nearest length below that would be right.
+        /// The nearest length that would be right.
         expected: u64,
     },
     /// A segment file is missing or too short although there are pages in later ones.
@@ -133,11 +133,15 @@ pub enum Problem {
     WalPage {
         /// Which, and how.
         error: String,
+        /// The page from which on WAL is valid again, if there is one.
+        resumes: Option<Lsn>,
     },
     /// The chain of WAL records breaks.
     WalRecord {
         /// Which check failed.
         error: String,
+        /// The page from which on WAL is valid again, if there is one.
+        resumes: Option<Lsn>,
     },
     /// The chain of WAL records ends before it may.
     WalEndsEarly {
@@ -145,6 +149,8 @@ pub enum Problem {
         reached: Lsn,
         /// What must be reached.
         required: Lsn,
+        /// Which check failed there.
+        error: String,
     },
     /// WAL goes on after what must be its last record.
     WalGoesOn {
@@ -315,8 +321,11 @@ impl fmt::Display for Problem {
             | Self::PrincipalKey { error }
             | Self::HeaderSignature { error }
             | Self::KeyEntry { error }
-            | Self::WalPage { error }
-            | Self::WalRecord { error } => f.write_str(error),
+            | Self::WalPage { error, resumes: None }
+            | Self::WalRecord { error, resumes: None } => f.write_str(error),
+            Self::WalPage { error, resumes: Some(page) } | Self::WalRecord { error, resumes: Some(page) } => {
+                write!(f, "{error}, WAL is valid again from {page}")
+            }
             Self::Page(condition) => condition.fmt(f),
             Self::LsnBeyondWal { lsn, end } => {
                 write!(f, "page LSN {lsn} lies beyond the end of WAL, {end}")
@@ -325,7 +334,7 @@ impl fmt::Display for Problem {
                 write!(f, "bytes {} to {} of the stored page are zero", zero.start, zero.end)
             }
             Self::FileLength { actual, expected } => {
-                write!(f, "{actual} bytes long: {} more than {expected}", actual - expected)
+                write!(f, "{actual} bytes long, expected {expected}")
             }
             Self::Segment { actual: 0, .. } => {
                 f.write_str("missing or empty, although later segments have pages")
@@ -333,8 +342,8 @@ impl fmt::Display for Problem {
             Self::Segment { actual, expected } => {
                 write!(f, "{actual} of {expected} bytes, although later segments have pages")
             }
-            Self::WalEndsEarly { reached, required } => {
-                write!(f, "the chain of records ends at {reached}, before {required}")
+            Self::WalEndsEarly { reached, required, error } => {
+                write!(f, "the chain of records ends at {reached}, before {required}: {error}")
             }
             Self::WalGoesOn { checkpoint, last } => {
                 write!(f, "the last record begins at {last}, after the shutdown checkpoint at {checkpoint}")

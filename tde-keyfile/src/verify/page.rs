@@ -31,11 +31,12 @@ pub(super) fn diagnose(
     search: bool,
     guess: Option<RightIv>,
 ) -> (Cause, Option<RightIv>) {
-    if let Some(zero) = unwritten_part(stored) {
-        return (Cause::Torn { zero }, None);
-    }
+    // Before looking for zeros, of which plaintext pages have enough.
     if is_plaintext(stored, block, context.checksums) {
         return (Cause::NotEncrypted, None);
+    }
+    if let Some(zero) = unwritten_part(stored) {
+        return (Cause::Torn { zero }, None);
     }
     let header = match PageHeader::parse(plain) {
         Ok(header) if header.has_size_and_layout(plain.len()) => header,

@@ -74,7 +74,7 @@ fn heading(out: &mut impl Write, text: &str) -> io::Result<()> {
 
 fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
-    table.load_preset(NOTHING).set_header(header);
+    table.load_style(NOTHING).set_header(header);
     table
 }
 
@@ -139,8 +139,11 @@ fn wal_keys(keys: &WalKeysReport) -> String {
 }
 
 fn counts(counts: &[(usize, &str)]) -> String {
-    let counts: Vec<_> =
-        counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    let counts: Vec<_> = counts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
     if counts.is_empty() { "none".into() } else { counts.join(", ") }
 }
 
