@@ -16,7 +16,9 @@ pub(crate) use key::KeyArgs;
 pub(crate) use output::OutputArgs;
 pub(crate) use scope::ScopeArg;
 
-use crate::command::{completions, inspect, man, provider, relation, repair, rotate, upgrade, verify, wal};
+use crate::command::{
+    completions, inspect, kmip, man, master_key, provider, relation, repair, rotate, upgrade, verify, wal,
+};
 use crate::failure::Failure;
 
 const AFTER_HELP: &str = "\
@@ -46,7 +48,7 @@ Examples:
     max_term_width = 100
 )]
 pub(crate) struct Cli {
-    /// Say more: with `verify` one line per file, with `--version` the CPU's AES units
+    /// Say more: `verify` one line per file, `--version` which AES instructions are used
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
 
@@ -71,6 +73,10 @@ pub(crate) enum Command {
     Provider(provider::ProviderCommand),
     Upgrade(upgrade::UpgradeArgs),
     Repair(repair::RepairArgs),
+    #[command(subcommand)]
+    MasterKey(master_key::MasterKeyCommand),
+    #[command(subcommand)]
+    Kmip(kmip::KmipCommand),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }

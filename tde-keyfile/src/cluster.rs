@@ -92,6 +92,15 @@ impl Cluster {
         self.scopes.get(&oid)
     }
 
+    /// Whether a scope uses the default key: `pg_tde` takes it to if its header and that of the default
+    /// key's scope name the same key of the same provider, however that came about.
+    #[must_use]
+    pub fn uses_default_key(&self, scope: &Scope) -> bool {
+        let default = self.scopes.get(&Oid::PG_DEFAULT).and_then(Scope::principal_key);
+        let own = scope.principal_key().filter(|_| scope.oid() != Oid::PG_DEFAULT);
+        default.zip(own).is_some_and(|(default, own)| default.is_same_key(own))
+    }
+
     /// All providers files, by OID.
     pub fn providers(&self) -> impl ExactSizeIterator<Item = &ProvidersFile> {
         self.providers.values()

@@ -1,7 +1,10 @@
 #![no_std]
 #![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_alloc, clippy::std_instead_of_core)]
 #![forbid(unsafe_code)]
-#![doc = include_str!("../README.md")]
+// Its examples need std.
+#![cfg_attr(feature = "std", doc = include_str!("../README.md"))]
+#![cfg_attr(not(feature = "std"), doc = "Reads the key files of PostgreSQL's `pg_tde`, as views over bytes.")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(any(feature = "alloc", test))]
 extern crate alloc;
@@ -24,6 +27,8 @@ mod index;
 pub mod master_key;
 mod name;
 mod oid;
+#[cfg(feature = "rayon")]
+pub mod positional;
 pub mod postgres;
 #[cfg(feature = "std")]
 pub mod provider;
@@ -31,8 +36,12 @@ pub mod provider;
 pub mod relation_file;
 #[cfg(all(feature = "write", unix))]
 pub mod storage;
+#[cfg(feature = "rayon")]
+mod threads;
 #[cfg(feature = "std")]
 pub mod verify;
+#[cfg(feature = "std")]
+pub mod wal_file;
 
 #[cfg(feature = "std")]
 pub use file::{FileError, FileErrorKind};

@@ -43,7 +43,7 @@ fn locator(file: &serde_json::Value) -> RelationLocator {
 
 #[test]
 fn relation_key_files_have_the_entries_of_the_manifest() {
-    for corpus in corpus::all() {
+    for corpus in corpus::all_and_excerpts() {
         let mut checked = 0;
         for file in corpus.files("_keys").filter(|file| !text(&file["path"]).ends_with("wal_keys")) {
             let bytes = corpus.read(text(&file["path"]));
@@ -75,7 +75,7 @@ fn relation_key_files_have_the_entries_of_the_manifest() {
 
 #[test]
 fn wal_key_files_have_the_entries_of_the_manifest() {
-    for corpus in corpus::all() {
+    for corpus in corpus::all_and_excerpts() {
         for file in corpus.files("/wal_keys") {
             let bytes = corpus.read(text(&file["path"]));
             let keys = WalKeys::parse(&bytes).unwrap().unwrap();
@@ -95,7 +95,7 @@ fn wal_key_files_have_the_entries_of_the_manifest() {
 
 #[test]
 fn providers_files_have_the_records_of_the_manifest() {
-    for corpus in corpus::all() {
+    for corpus in corpus::all_and_excerpts() {
         for file in corpus.files("_providers") {
             let bytes = corpus.read(text(&file["path"]));
             let records = ProviderRecords::parse(&bytes);
@@ -120,7 +120,7 @@ fn providers_files_have_the_records_of_the_manifest() {
 #[test]
 fn every_scope_is_verified_with_the_principal_key_of_the_manifest() {
     let scratch = tempfile::tempdir().unwrap();
-    for corpus in corpus::all() {
+    for corpus in corpus::all_and_excerpts() {
         let cluster = corpus.open(scratch.path());
         let with_key = || cluster.scopes().filter(|scope| scope.principal_key().is_some());
         assert_eq!(with_key().count(), corpus.list("principal_keys_in_use").count(), "{}", corpus.name);
@@ -148,7 +148,7 @@ fn every_scope_is_verified_with_the_principal_key_of_the_manifest() {
 #[test]
 fn every_encrypted_relation_gets_the_key_of_the_manifest_and_every_other_none() {
     let scratch = tempfile::tempdir().unwrap();
-    for corpus in corpus::all() {
+    for corpus in corpus::all_and_excerpts() {
         let cluster = corpus.open(scratch.path());
         let (mut keys, mut none) = (0, 0);
         for file in corpus.list("files") {
@@ -174,7 +174,7 @@ fn every_encrypted_relation_gets_the_key_of_the_manifest_and_every_other_none() 
 #[test]
 fn every_entry_unwraps_and_the_index_finds_what_a_scan_finds() {
     let scratch = tempfile::tempdir().unwrap();
-    for corpus in corpus::all() {
+    for corpus in corpus::all_and_excerpts() {
         let cluster = corpus.open(scratch.path());
         for scope in cluster.scopes() {
             let Some(keys) = scope.relation_keys() else { continue };
@@ -198,7 +198,7 @@ fn every_entry_unwraps_and_the_index_finds_what_a_scan_finds() {
 #[test]
 fn wal_ranges_are_those_of_the_manifest() {
     let scratch = tempfile::tempdir().unwrap();
-    for corpus in corpus::all() {
+    for corpus in corpus::all_and_excerpts() {
         let cluster = corpus.open(scratch.path());
         let expected: Vec<_> = corpus.list("wal_key_ranges").collect();
         let keys = cluster.wal_internal_keys().unwrap();
@@ -221,7 +221,7 @@ fn wal_ranges_are_those_of_the_manifest() {
 #[test]
 fn clusters_that_servers_left_behind_have_no_warning_or_problem() {
     let scratch = tempfile::tempdir().unwrap();
-    for corpus in corpus::all() {
+    for corpus in corpus::all_and_excerpts() {
         let cluster = corpus.open(scratch.path());
         for note in cluster.notes() {
             assert_eq!(note.severity(), Severity::Notice, "{}: {note}", corpus.name);
@@ -235,9 +235,25 @@ fn clusters_that_servers_left_behind_have_no_warning_or_problem() {
     }
 }
 
+/// B was made with a default key for all; the others without one.
+#[test]
+fn scopes_that_use_the_default_key_are_told() {
+    let scratch = tempfile::tempdir().unwrap();
+    for corpus in corpus::all_and_excerpts() {
+        let cluster = corpus.open(scratch.path());
+        let default = corpus.principal_key(1663).map(|key| (&key["name"], &key["keyring_id"]));
+        for scope in cluster.scopes() {
+            let in_use = corpus.principal_key(u64::from(scope.oid().get()));
+            let same = in_use.map(|key| (&key["name"], &key["keyring_id"])) == default;
+            let expected = same && default.is_some() && scope.oid() != Oid::PG_DEFAULT;
+            assert_eq!(cluster.uses_default_key(scope), expected, "{} {}", corpus.name, scope.oid());
+        }
+    }
+}
+
 #[test]
 fn names_in_the_key_directory_are_all_known() {
-    for corpus in corpus::all() {
+    for corpus in corpus::all_and_excerpts() {
         for file in corpus.list("pg_tde_files") {
             let path = text(&file["path"]);
             let name = path.rsplit('/').next().unwrap();
@@ -249,7 +265,7 @@ fn names_in_the_key_directory_are_all_known() {
 /// The keyring of one provider, given by the provider's name, serves that provider and no other.
 #[test]
 fn a_keyring_given_for_a_provider_serves_that_provider_alone() {
-    for corpus in corpus::all() {
+    for corpus in corpus::all_and_excerpts() {
         let Some((path, provider)) = one_keyring(&corpus) else { continue };
         let options = OpenOptions::new().keyring_of(provider.parse().unwrap(), corpus.directory.join(&path));
         let cluster = Cluster::open(corpus.data(), &options).unwrap();

@@ -12,8 +12,37 @@ mod core;
 
 pub use core::{keystream, page_cipher};
 
+pub use tde_keyfile::fuzzing::postgres::{
+    control_file, data_page, filenode_map, path as data_paths, relation_file,
+};
+pub use tde_keyfile::fuzzing::writing::{journal, master_key};
+pub use tde_keyfile::fuzzing::{
+    file_names, keyring, keys_version, provider_options, providers, relation_keys, wal_keys,
+};
+pub use tde_wal::fuzz::{names as wal_names, segment as wal_segment, stream as wal_stream};
+
 /// A target: its name, which is its seeds' directory as well, and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: &[Target] = &[("page_cipher", page_cipher), ("keystream", keystream)];
+pub const TARGETS: &[Target] = &[
+    ("page_cipher", page_cipher),
+    ("keystream", keystream),
+    ("wal_names", wal_names),
+    ("wal_segment", wal_segment),
+    ("wal_stream", wal_stream),
+    ("file_names", file_names),
+    ("keyring", keyring),
+    ("keys_version", keys_version),
+    ("provider_options", provider_options),
+    ("providers", providers),
+    ("relation_keys", relation_keys),
+    ("wal_keys", wal_keys),
+    ("data_page", data_page),
+    ("data_paths", data_paths),
+    ("control_file", control_file),
+    ("filenode_map", filenode_map),
+    ("relation_file", relation_file),
+    ("journal", journal),
+    ("master_key", master_key),
+];

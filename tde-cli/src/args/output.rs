@@ -5,33 +5,42 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::output_file::Target;
+use crate::output_file::{Policy, Target};
+
+const HEADING: &str = "Output";
 
 /// Where plaintext goes.
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
     #[command(flatten)]
     destination: Destination,
 
     /// Replace output files that exist already; allow binary output on a terminal
-    #[arg(long)]
-    pub(crate) force: bool,
+    #[arg(long, help_heading = HEADING)]
+    force: bool,
+
+    /// Do not wait for the disk: faster, but a crash of the machine may leave an empty file
+    #[arg(long, help_heading = HEADING)]
+    no_sync: bool,
 }
 
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 struct Destination {
     /// Write the plaintext of a single input to FILE; `-` is standard output
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", help_heading = HEADING)]
     output: Option<PathBuf>,
 
     /// Write below DIR, which is made if it does not exist
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = HEADING)]
     output_dir: Option<PathBuf>,
 }
 
 impl OutputArgs {
+    pub(crate) fn policy(&self) -> Policy {
+        Policy { replace: self.force, sync: !self.no_sync }
+    }
+
     /// The target of each input, whose names below `--output-dir` are given.
     ///
     /// # Errors
@@ -64,7 +73,7 @@ mod tests {
     fn args(output: Option<&str>, output_dir: Option<&str>) -> OutputArgs {
         let destination =
             Destination { output: output.map(Into::into), output_dir: output_dir.map(Into::into) };
-        OutputArgs { destination, force: false }
+        OutputArgs { destination, force: false, no_sync: false }
     }
 
     #[test]

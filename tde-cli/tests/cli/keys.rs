@@ -4,7 +4,9 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
-use crate::corpus::{Corpus, hex, unhex};
+use tde_testkit::to_hex;
+
+use crate::corpus::Corpus;
 use crate::tde::{Run, tde};
 
 fn verify(data: &Path, options: Vec<OsString>) -> Run {
@@ -26,15 +28,10 @@ fn keyrings_may_be_given_without_the_providers_they_are_for() {
 #[test]
 fn principal_keys_may_be_given_one_by_one_in_hexadecimal_or_raw() {
     for corpus in Corpus::all() {
-        let options = corpus.principal_key_options();
-        verify(&corpus.data_directory(), options.clone()).expect(0);
-        for option in &options {
-            if let Some((_, file)) = option.to_str().unwrap().split_once('=') {
-                let digits = fs::read_to_string(file).unwrap();
-                fs::write(file, unhex(&digits)).unwrap();
-            }
-        }
-        verify(&corpus.data_directory(), options).expect(0);
+        verify(&corpus.data_directory(), corpus.principal_key_options()).expect(0);
+        verify(&corpus.data_directory(), corpus.principal_key_files(<[u8]>::to_vec)).expect(0);
+        let with_newline = corpus.principal_key_files(|key| (to_hex(key) + "\n").into_bytes());
+        verify(&corpus.data_directory(), with_newline).expect(0);
     }
 }
 
@@ -51,7 +48,7 @@ fn without_principal_keys_verify_could_not_run() {
 
 #[test]
 fn a_keyring_that_is_not_there_is_an_error_that_names_it() {
-    let Some(corpus) = Corpus::named("A") else { return };
+    let corpus = Corpus::first_of(&["D_before-excerpt"]);
     for option in ["/nonexistent/keys.per", "db_file=/nonexistent/keys.per"] {
         let run = verify(&corpus.data_directory(), vec!["--keyring".into(), option.into()]).expect(2);
         assert!(run.stderr.contains("/nonexistent/keys.per"), "{run}");
@@ -63,11 +60,11 @@ fn a_keyring_that_is_not_there_is_an_error_that_names_it() {
 
 #[test]
 fn a_provider_that_does_not_exist_is_said_to_be_unknown() {
-    let Some(corpus) = Corpus::named("A") else { return };
+    let corpus = Corpus::first_of(&["D_before-excerpt"]);
     let mut options = corpus.key_options();
     options.extend(["--keyring".into(), {
         let mut mapping = OsString::from("db_flie=");
-        mapping.push(corpus.root.join("keyring/db_file.per"));
+        mapping.push(corpus.cluster.root.join("keyring/db_file.per"));
         mapping
     }]);
     let run = verify(&corpus.data_directory(), options);
@@ -77,14 +74,11 @@ fn a_provider_that_does_not_exist_is_said_to_be_unknown() {
 #[test]
 fn a_wrong_principal_key_is_a_finding() {
     for corpus in Corpus::all() {
-        let options = corpus.principal_key_options();
-        for option in &options {
-            if let Some((_, file)) = option.to_str().unwrap().split_once('=') {
-                let mut key = unhex(&fs::read_to_string(file).unwrap());
-                key[3] ^= 0x10;
-                fs::write(file, hex(&key)).unwrap();
-            }
-        }
+        let options = corpus.principal_key_files(|key| {
+            let mut key = key.to_vec();
+            key[3] ^= 0x10;
+            key
+        });
         let run = verify(&corpus.data_directory(), options.clone()).expect(1);
         assert!(run.stdout_text().contains("wrong principal key"), "{run}");
 
@@ -102,7 +96,7 @@ fn a_wrong_principal_key_is_a_finding() {
 
 #[test]
 fn a_key_file_of_a_wrong_length_is_refused() {
-    let Some(corpus) = Corpus::named("G") else { return };
+    let corpus = Corpus::first_of(&["G-excerpt"]);
     let options = corpus.principal_key_options();
     for contents in ["", "00", "not a key", "000102030405060708090a0b0c0d0e0f00"] {
         let (_, file) = options[1].to_str().unwrap().split_once('=').unwrap();

@@ -2,11 +2,13 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::corpus::{Corpus, sha256};
-use crate::tde::tde;
+use tde_testkit::sha256_hex;
+
+use crate::corpus::Corpus;
+use crate::tde::{spawn, tde};
 
 fn decrypt(corpus: &Corpus, files: &[&str], output: &[&str]) -> Vec<OsString> {
     let mut command: Vec<OsString> =
@@ -28,7 +30,7 @@ fn entries(directory: &Path) -> Vec<String> {
 
 #[test]
 fn plaintext_is_for_the_owner_alone() {
-    let Some(corpus) = Corpus::named("E") else { return };
+    let corpus = Corpus::first_of(&["E-excerpt"]);
     let out = tempfile::tempdir().unwrap();
     let directory = out.path().join("new");
     let file = corpus.relation_files().remove(0);
@@ -41,7 +43,7 @@ fn plaintext_is_for_the_owner_alone() {
 
 #[test]
 fn an_existing_file_is_replaced_only_by_force() {
-    let Some(corpus) = Corpus::named("E") else { return };
+    let corpus = Corpus::first_of(&["E-excerpt"]);
     let out = tempfile::tempdir().unwrap();
     let target = out.path().join("plain");
     fs::write(&target, "precious").unwrap();
@@ -51,18 +53,19 @@ fn an_existing_file_is_replaced_only_by_force() {
     assert!(run.stderr.contains("exists already") && run.stderr.contains("--force"), "{run}");
     assert_eq!(fs::read(&target).unwrap(), b"precious");
     tde(decrypt(&corpus, &[&file.path], &[&output[..], &["--force"]].concat())).expect(0);
-    assert_eq!(sha256(&fs::read(&target).unwrap()), file.plain_sha256);
+    assert_eq!(sha256_hex(&fs::read(&target).unwrap()), file.plain_sha256);
     assert_eq!(entries(out.path()), ["plain"]);
 }
 
 #[test]
 fn the_encrypted_file_is_never_replaced() {
-    let Some(corpus) = Corpus::named("E") else { return };
-    let (_guard, data) = corpus.copy();
+    let corpus = Corpus::first_of(&["E-excerpt"]);
+    let copy = corpus.cluster.copy_data();
+    let data = copy.path();
     let file = corpus.relation_files().remove(0);
     let before = fs::read(data.join(&file.path)).unwrap();
     let mut command = decrypt(&corpus, &[&file.path], &["--force", "--output-dir", data.to_str().unwrap()]);
-    command[2] = data.clone().into();
+    command[2] = data.into();
     let run = tde(command).expect(2);
     assert!(run.stderr.contains("encrypted input"), "{run}");
     assert_eq!(fs::read(data.join(&file.path)).unwrap(), before);
@@ -70,7 +73,7 @@ fn the_encrypted_file_is_never_replaced() {
 
 #[test]
 fn a_failure_leaves_nothing_behind() {
-    let Some(corpus) = Corpus::named("E") else { return };
+    let corpus = Corpus::first_of(&["E-excerpt"]);
     let out = tempfile::tempdir().unwrap();
     let directory = out.path().join("new");
     let run = tde(decrypt(&corpus, &["base/16384/99999"], &["--output-dir", directory.to_str().unwrap()]));
@@ -81,16 +84,16 @@ fn a_failure_leaves_nothing_behind() {
     let file = corpus.relation_files().remove(0);
     let files = ["base/16384/99999", &file.path];
     tde(decrypt(&corpus, &files, &["--output-dir", directory.to_str().unwrap()])).expect(2);
-    assert_eq!(sha256(&fs::read(directory.join(&file.path)).unwrap()), file.plain_sha256);
+    assert_eq!(sha256_hex(&fs::read(directory.join(&file.path)).unwrap()), file.plain_sha256);
 }
 
 #[test]
 fn a_device_and_a_closed_pipe_are_no_errors() {
-    let Some(corpus) = Corpus::named("A") else { return };
+    let corpus = Corpus::first_of(&["A", "B-excerpt"]);
     let file = corpus.relation_files().into_iter().find(|file| file.encrypted).unwrap();
     tde(decrypt(&corpus, &[&file.path], &["-o", "/dev/null"])).expect(0);
 
-    let mut child = crate::tde::spawn(decrypt(&corpus, &[&file.path], &["-o", "-"]));
+    let mut child = spawn(decrypt(&corpus, &[&file.path], &["-o", "-"]));
     drop(child.stdout.take());
     let ended = child.wait_with_output().unwrap();
     assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
@@ -102,7 +105,7 @@ fn a_device_and_a_closed_pipe_are_no_errors() {
 
 #[test]
 fn usage_errors_write_nothing_and_end_with_two() {
-    let Some(corpus) = Corpus::named("E") else { return };
+    let corpus = Corpus::first_of(&["E-excerpt"]);
     let out = tempfile::tempdir().unwrap();
     let target = out.path().join("plain");
     let target = target.to_str().unwrap();
@@ -126,13 +129,15 @@ fn usage_errors_write_nothing_and_end_with_two() {
 
 #[test]
 fn an_interrupt_removes_the_unfinished_file() {
-    let Some(corpus) = Corpus::named("E") else { return };
+    let corpus = Corpus::first_of(&["E-excerpt"]);
     let out = tempfile::tempdir().unwrap();
     let target = out.path().join("plain");
     let file = corpus.relation_files().remove(0);
     // Standard input stays open, so the command waits in the middle of its work.
     let command = decrypt(&corpus, &["-"], &["--name", &file.path, "-o", target.to_str().unwrap()]);
-    let mut child = crate::tde::spawn(command);
+    let mut child = spawn(command);
+    // Waiting for the child would close its input otherwise, and let it finish before the signal is dealt with.
+    let input = child.stdin.take();
     while entries(out.path()).is_empty() {
         assert!(child.try_wait().unwrap().is_none(), "ended before it was interrupted");
         std::thread::yield_now();
@@ -141,6 +146,56 @@ fn an_interrupt_removes_the_unfinished_file() {
         std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
     let ended = child.wait().unwrap();
+    drop(input);
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended), Some(15));
     assert!(entries(out.path()).is_empty());
+}
+
+#[test]
+fn binary_data_is_not_written_to_a_terminal() {
+    let corpus = Corpus::first_of(&["E-excerpt"]);
+    let file = corpus.relation_files().remove(0);
+    let on_terminal = |options: &[&str]| {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&terminal).unwrap();
+        unlockpt(&terminal).unwrap();
+        let name = ptsname(&terminal, Vec::new()).unwrap();
+        let screen = fs::OpenOptions::new().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+        let ended = std::process::Command::new(env!("CARGO_BIN_EXE_tde"))
+            .args(decrypt(&corpus, &[&file.path], options))
+            .stdout(screen)
+            .output()
+            .unwrap();
+        (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+    };
+    let (status, stderr) = on_terminal(&["-o", "-"]);
+    assert_eq!(status, Some(2), "{stderr}");
+    assert!(stderr.contains("terminal") && stderr.contains("--force"), "{stderr}");
+}
+
+#[test]
+fn an_output_that_need_not_be_on_disk_is_the_same() {
+    let corpus = Corpus::first_of(&["E-excerpt"]);
+    let out = tempfile::tempdir().unwrap();
+    let target = out.path().join("plain");
+    let file = corpus.relation_files().remove(0);
+    tde(decrypt(&corpus, &[&file.path], &["--no-sync", "-o", target.to_str().unwrap()])).expect(0);
+    assert_eq!(sha256_hex(&fs::read(&target).unwrap()), file.plain_sha256);
+}
+
+#[test]
+fn a_name_leads_nowhere_but_below_the_output_directory() {
+    let corpus = Corpus::first_of(&["E-excerpt"]);
+    let out = tempfile::tempdir().unwrap();
+    let file = corpus.relation_files().remove(0);
+    let source = corpus.data_directory().join(&file.path);
+    for name in [format!("/{}", file.path), format!(".//{}", file.path)] {
+        let output = ["--name", &name, "--force", "--output-dir", out.path().to_str().unwrap()];
+        tde(decrypt(&corpus, &[source.to_str().unwrap()], &output)).expect(0);
+        assert_eq!(sha256_hex(&fs::read(out.path().join(&file.path)).unwrap()), file.plain_sha256);
+    }
+    let escaping = format!("../{}", file.path);
+    let output = ["--name", &escaping, "--output-dir", out.path().to_str().unwrap()];
+    tde(decrypt(&corpus, &[source.to_str().unwrap()], &output)).expect(2);
 }

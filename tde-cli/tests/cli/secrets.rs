@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 
-use crate::corpus::{Corpus, unhex};
+use tde_testkit::to_hex;
+
+use crate::corpus::Corpus;
 use crate::tde::{Run, tde};
 
 fn assert_no_secret(corpus: &Corpus, run: &Run) {
@@ -10,10 +12,14 @@ fn assert_no_secret(corpus: &Corpus, run: &Run) {
     let digits = printed.to_ascii_lowercase();
     for secret in corpus.secrets() {
         // Half a key is a leak too.
-        for part in [&secret[..16], &secret[secret.len() - 16..]] {
-            assert!(!contains(&digits, part.as_bytes()), "{}: {part} in {run}", corpus.name);
+        for part in [&secret[..8], &secret[secret.len() - 8..]] {
+            assert!(
+                !contains(&digits, to_hex(part).as_bytes()),
+                "{}: digits of a key in {run}",
+                corpus.name()
+            );
+            assert!(!contains(&printed, part), "{}: bytes of a key in {run}", corpus.name());
         }
-        assert!(!contains(&printed, &unhex(&secret)), "{}: raw key in output", corpus.name);
     }
 }
 
@@ -44,11 +50,11 @@ fn reports_and_messages_never_show_key_material() {
 
 #[test]
 fn the_error_about_a_bad_key_file_does_not_quote_it() {
-    let Some(corpus) = Corpus::named("A") else { return };
+    let corpus = Corpus::first_of(&["D_before-excerpt"]);
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("key");
     // A key with one digit too many: nearly right, and still a secret.
-    let secret = corpus.secrets().remove(0);
+    let secret = to_hex(&corpus.secrets()[0]);
     std::fs::write(&file, format!("{secret}0")).unwrap();
     for option in ["--principal-key", "--keyring"] {
         let value = format!("acme-db-key={}", file.display());

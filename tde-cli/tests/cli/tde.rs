@@ -8,21 +8,21 @@ use assert_cmd::Command;
 
 /// How a run of the command ended.
 #[derive(Debug)]
-pub struct Run {
-    pub status: i32,
-    pub stdout: Vec<u8>,
-    pub stderr: String,
+pub(crate) struct Run {
+    pub(crate) status: i32,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
 }
 
 impl Run {
     /// Panics, showing what was printed, unless the status is as expected.
     #[track_caller]
-    pub fn expect(self, status: i32) -> Self {
+    pub(crate) fn expect(self, status: i32) -> Self {
         assert_eq!(self.status, status, "{self}");
         self
     }
 
-    pub fn stdout_text(&self) -> String {
+    pub(crate) fn stdout_text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 }
@@ -34,7 +34,7 @@ impl std::fmt::Display for Run {
 }
 
 /// Runs `tde` with these arguments in a directory.
-pub fn tde_in<I>(directory: &Path, arguments: I, stdin: &[u8]) -> Run
+pub(crate) fn tde_in<I>(directory: &Path, arguments: I, stdin: &[u8]) -> Run
 where
     I: IntoIterator,
     I::Item: AsRef<OsStr>,
@@ -55,7 +55,7 @@ where
 }
 
 /// Runs `tde` with these arguments.
-pub fn tde<I>(arguments: I) -> Run
+pub(crate) fn tde<I>(arguments: I) -> Run
 where
     I: IntoIterator,
     I::Item: AsRef<OsStr>,
@@ -64,7 +64,7 @@ where
 }
 
 /// Runs `tde` without an assertion helper, for tests that need the child itself.
-pub fn spawn<I>(arguments: I) -> std::process::Child
+pub(crate) fn spawn<I>(arguments: I) -> std::process::Child
 where
     I: IntoIterator,
     I::Item: AsRef<OsStr>,

@@ -2,6 +2,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 use std::path::{Path, PathBuf};
 
 use tde_core::Cipher;
@@ -45,13 +46,24 @@ pub(super) enum Contents {
 }
 
 /// A file with a good header. Every later parse of the same bytes gives the same header.
-#[derive(Debug)]
 pub(super) struct OpenFile {
     pub(super) bytes: Vec<u8>,
     pub(super) magic: Magic,
     pub(super) claims: PrincipalKeyInfo,
     pub(super) provider: Option<Provider>,
     pub(super) key: Result<UnlockedKey, Arc<ScopeError>>,
+}
+
+impl fmt::Debug for OpenFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The bytes are megabytes of wrapped keys that tell a reader nothing.
+        f.debug_struct("OpenFile")
+            .field("magic", &self.magic)
+            .field("claims", &self.claims)
+            .field("provider", &self.provider)
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How far a scope could be opened.

@@ -157,14 +157,9 @@ impl<'a> RelationKeys<'a> {
     }
 
     /// All entries in the order of the file.
-    pub fn entries(&self) -> impl ExactSizeIterator<Item = RelationEntry<'a>> + use<'a> {
+    pub fn entries(&self) -> impl Iterator<Item = RelationEntry<'a>> + use<'a> {
         let keys = *self;
-        // Every index below the length has an entry.
-        (0..keys.len()).map(move |index| RelationEntry { index, fields: keys.fields(index) })
-    }
-
-    fn fields(&self, index: usize) -> Fields<'a> {
-        self.entry(index).map_or(Fields::NOTHING, |entry| entry.fields)
+        (0..keys.len()).map_while(move |index| keys.entry(index))
     }
 
     /// The key entry of a relation: the first KEY entry with this tablespace and relation number, as
@@ -208,22 +203,6 @@ struct Fields<'a> {
     wrapped_key: &'a [u8],
     /// All of the entry.
     bytes: &'a [u8],
-}
-
-impl Fields<'_> {
-    const NOTHING: Self = Self {
-        entry_type: (0, 0),
-        cipher: (0, 0),
-        tablespace: 0,
-        relation: 0,
-        associated_data: &[],
-        base_iv: [0; 16],
-        iv: &[0; 16],
-        tag: &[0; 16],
-        tag_offset: 0,
-        wrapped_key: &[],
-        bytes: &[],
-    };
 }
 
 /// One entry, of whatever type.

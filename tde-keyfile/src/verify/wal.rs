@@ -92,9 +92,10 @@ impl Wal {
         Some(wal)
     }
 
-    /// Bytes in segments.
+    /// Bytes to be read: of a file longer than a segment no more than that.
     pub(super) fn bytes(&self) -> u64 {
-        self.segments.values().flatten().map(|segment| segment.length).fold(0, u64::saturating_add)
+        let size = self.layout.segment_size.bytes();
+        self.segments.values().flatten().map(|segment| segment.length.min(size)).fold(0, u64::saturating_add)
     }
 
     /// Verifies every segment.
@@ -178,10 +179,9 @@ impl Wal {
         {
             requirement.reach(switch.min(end));
         }
-        let Some(control) = control else {
-            requirement.may_be_recycled = false;
-            return requirement;
-        };
+        // Behind a switch, an ancestor's segments may be what was kept for later use.
+        requirement.may_be_recycled = switch.is_some_and(|switch| start >= switch);
+        let Some(control) = control else { return requirement };
         if timeline == control.timeline {
             if (start..end).contains(&control.checkpoint) {
                 requirement.checkpoint = Some(control.checkpoint);
@@ -191,14 +191,11 @@ impl Wal {
             if control.checkpoint > start {
                 requirement.reach(control.checkpoint.min(end));
             }
-            // Segments kept for later use follow those with WAL.
-            requirement.may_be_recycled = start > control.checkpoint;
         }
+        // Segments kept for later use follow those with WAL.
+        requirement.may_be_recycled = timeline != control.timeline || start > control.checkpoint;
         if timeline == control.min_recovery_timeline && control.min_recovery_point > start {
             requirement.reach(control.min_recovery_point.min(end));
-        }
-        if timeline > control.timeline {
-            requirement.may_be_recycled = true;
         }
         requirement
     }

@@ -34,7 +34,9 @@ impl WalRangeKeys {
                 continue;
             }
             let internal = key.and_then(|key| entry.unwrap_key(key.wrap_key()).ok());
-            entries.push((RangeEntry { start: entry.start(), kind: entry.kind() }, internal));
+            // What an entry that does not open says of its kind is not to be believed.
+            let kind = if key.is_some() && internal.is_none() { RangeKind::Encrypted } else { entry.kind() };
+            entries.push((RangeEntry { start: entry.start(), kind }, internal));
         }
         let owned = entries.iter().map(|(entry, key)| (*entry, key.as_ref().and_then(copy)));
         Self { ranges: KeyRanges::from_entries(owned), entries }
@@ -69,6 +71,9 @@ impl WalRangeKeys {
             if decrypted(key, at, head).is_some_and(|plain| is_valid(&plain, expected)) {
                 return Cause::RangeMoved { opens_with: Some(entry.start) };
             }
+        }
+        if stored == plain {
+            return Cause::NoKeyEntry { opens_with: None };
         }
         let flipped = |bit| {
             let key = with_flipped_bit(self.key_at(here)?, bit)?;

@@ -1,7 +1,4 @@
-//! The corpora: data directories that real servers wrote, each with a manifest of what is in it.
-//!
-//! They are in `$TDE_CORPUS`, or in `../shared/corpus/pg_tde` beside the checkout; the sweeps over them say
-//! so and stop when there are none.
+//! Recorded clusters with their manifests in JSON form, for tests that compare every field of them.
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests; the lint knows only the tests themselves")]
@@ -11,34 +8,32 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tde_keyfile::cluster::{Cluster, OpenOptions};
+use tde_testkit::{RecordedCluster, recorded_clusters};
 
 pub(crate) struct Corpus {
     pub(crate) name: String,
     pub(crate) directory: PathBuf,
     pub(crate) manifest: Value,
+    // Holds the directory.
+    _recorded: RecordedCluster,
 }
 
-/// All corpora, or none with a word on standard error.
+/// The full recordings, where they are at hand.
 pub(crate) fn all() -> Vec<Corpus> {
-    let root = std::env::var_os("TDE_CORPUS")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus"), PathBuf::from);
-    let mut corpora = Vec::new();
-    for base in [root.join("pg_tde"), root.clone()] {
-        for entry in fs::read_dir(base).into_iter().flatten().flatten() {
-            let directory = entry.path();
-            let Ok(text) = fs::read(directory.join("MANIFEST.json")) else { continue };
-            let manifest: Value = serde_json::from_slice(&text).unwrap();
-            if manifest["pg_tde_files"].is_array() {
-                let name = entry.file_name().to_string_lossy().into_owned();
-                corpora.push(Corpus { name, directory, manifest });
-            }
-        }
-    }
-    corpora.sort_by(|a, b| a.name.cmp(&b.name));
-    if corpora.is_empty() {
-        eprintln!("SKIPPED: no corpora in {} (set TDE_CORPUS)", root.display());
-    }
-    corpora
+    all_and_excerpts().into_iter().filter(|corpus| !corpus.name.ends_with("-excerpt")).collect()
+}
+
+/// The same and the excerpts in the repository, which lack plaintext and some relation files.
+pub(crate) fn all_and_excerpts() -> Vec<Corpus> {
+    let recorded = recorded_clusters().into_iter();
+    recorded
+        .map(|recorded| Corpus {
+            name: recorded.name.clone(),
+            directory: recorded.root.clone(),
+            manifest: serde_json::from_slice(&recorded.read("MANIFEST.json")).unwrap(),
+            _recorded: recorded,
+        })
+        .collect()
 }
 
 impl Corpus {
@@ -68,7 +63,7 @@ impl Corpus {
         }
         if self.list("keyring_files").next().is_none() {
             for (number, key) in self.list("principal_keys_in_use").enumerate() {
-                let path = scratch.join(format!("{}-{number}", self.name));
+                let path = scratch.join(format!("{}-{number}", self.name.replace('/', "-")));
                 fs::write(&path, format!("{}\n", text(&key["key"]))).unwrap();
                 options = options.principal_key(text(&key["name"]).parse().unwrap(), path);
             }
@@ -94,10 +89,9 @@ pub(crate) fn number(value: &Value) -> u32 {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    tde_testkit::to_hex(bytes)
 }
 
 pub(crate) fn unhex(digits: &str) -> Vec<u8> {
-    let digits: String = digits.chars().filter(|c| !c.is_whitespace()).collect();
-    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
+    tde_testkit::from_hex(&digits.split_whitespace().collect::<String>())
 }
