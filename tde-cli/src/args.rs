@@ -4,6 +4,7 @@
 
 mod key;
 mod output;
+mod scope;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -13,8 +14,11 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 pub(crate) use key::KeyArgs;
 pub(crate) use output::OutputArgs;
+pub(crate) use scope::ScopeArg;
 
-use crate::command::{completions, inspect, kmip, man, master_key, relation, verify, wal};
+use crate::command::{
+    completions, inspect, kmip, man, master_key, provider, relation, repair, rotate, upgrade, verify, wal,
+};
 use crate::failure::Failure;
 
 const AFTER_HELP: &str = "\
@@ -29,10 +33,11 @@ Examples:
   tde relation decrypt /srv/pgdata base/16384/16385 -o 16385.plain
   tde wal decrypt /srv/pgdata 000000010000000000000007 --output-dir plain";
 
-/// Look into, verify and decrypt PostgreSQL data directories encrypted with pg_tde
+/// Look into, verify, decrypt and re-key PostgreSQL data directories encrypted with pg_tde
 ///
 /// Works on the files alone: no server has to run, and a copy of a few files beside `pg_tde/` is
-/// enough. Nothing that this version does changes the data directory, and nothing prints key material.
+/// enough. Only `rotate`, `provider`, `upgrade` and `repair` change a data directory; they want the server
+/// stopped, and have `--dry-run`. Nothing prints key material.
 #[derive(Debug, Parser)]
 #[command(
     name = "tde",
@@ -63,6 +68,11 @@ pub(crate) enum Command {
     Relation(relation::RelationCommand),
     #[command(subcommand)]
     Wal(wal::WalCommand),
+    Rotate(rotate::RotateArgs),
+    #[command(subcommand)]
+    Provider(provider::ProviderCommand),
+    Upgrade(upgrade::UpgradeArgs),
+    Repair(repair::RepairArgs),
     #[command(subcommand)]
     MasterKey(master_key::MasterKeyCommand),
     #[command(subcommand)]
@@ -103,7 +113,7 @@ impl JobsArgs {
 
 /// Reads the command line; ends the process with status 2 on a usage error, with 0 after `--help`.
 pub(crate) fn parse() -> Cli {
-    Cli::try_parse().unwrap_or_else(|error| exit(&error))
+    Cli::try_parse_from(scope::join_scope(std::env::args_os())).unwrap_or_else(|error| exit(&error))
 }
 
 /// Ends the process with a usage error of the command that `path` names (`["relation", "decrypt"]`).

@@ -30,6 +30,8 @@
 mod ahead;
 mod bad_pages;
 mod finding;
+#[cfg(all(feature = "write", unix))]
+mod interrupted;
 mod iv_search;
 mod key_files;
 mod key_search;
@@ -128,6 +130,8 @@ fn verify_with(
     let wal = Wal::of(&mut run, control.as_ref(), &scan.wal);
     let wal_bytes = wal.as_ref().map_or(0, Wal::bytes);
     run.observer.total(scan.relation_bytes().saturating_add(wal_bytes));
+    #[cfg(all(feature = "write", unix))]
+    interrupted::look_for_interrupted_work(&mut run);
     key_files::verify_key_files(&mut run, cluster, &scan);
     let mut keys = KeySearch::new(options.max_keys_tried);
     let mut looked_at = look_ahead(cluster, &rules, &scan.relations);

@@ -6,6 +6,7 @@
 mod corpus;
 mod damage;
 mod decrypt;
+mod edit;
 mod jobs;
 mod keys;
 mod kmip;
