@@ -24,7 +24,7 @@ Exit status:
 
 Examples:
   tde master-key rotate /etc/tde/master.key --new-passphrase
-  tde master-key rotate /etc/tde/master.key --new-key --passphrase-file /root/passphrase
+  tde master-key rotate /etc/tde/master.key --new-key --passphrase-file /etc/tde/passphrase
   tde master-key rotate master.enc --new-passphrase --format tde";
 
 /// Replace the key or the passphrase; the old file is kept as a dated copy
