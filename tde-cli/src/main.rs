@@ -1,5 +1,33 @@
-//! The `tde` command.
+//! The `tde` command: looks into, verifies and decrypts PostgreSQL data directories that were
+//! encrypted with `pg_tde`, without a running server.
+//!
+//! This crate holds arguments, output and progress. What the bytes mean is known to the libraries
+//! below it: `tde-keyfile` (clusters, key files, relation files, verification), `tde-wal` and `tde-core`.
 
 #![forbid(unsafe_code)]
 
-fn main() {}
+mod args;
+mod command;
+mod control_file;
+mod failure;
+mod input;
+mod interrupt;
+mod open;
+mod output;
+mod output_file;
+mod progress;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = args::parse();
+    let status = match interrupt::install().and_then(|()| command::run(cli)) {
+        Ok(status) => status,
+        Err(failure) if failure.is_broken_pipe() => failure::Status::Good,
+        Err(failure) => {
+            output::error(&failure);
+            failure.status()
+        }
+    };
+    status.into()
+}

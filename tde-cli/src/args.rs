@@ -1,0 +1,132 @@
+//! The command line: `tde`, its commands, and the options that several of them share.
+//!
+//! A command's own options stand beside the command, in `command/`.
+
+mod key;
+mod output;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
+
+pub(crate) use key::KeyArgs;
+pub(crate) use output::OutputArgs;
+
+use crate::command::{completions, inspect, man, relation, verify, wal};
+use crate::failure::Failure;
+
+const AFTER_HELP: &str = "\
+Exit status:
+  0  done; for `verify`: all good
+  1  something is wrong with the data or with a key
+  2  could not run: usage, a missing file or keyring, an I/O error
+
+Examples:
+  tde inspect /srv/pgdata
+  tde verify /srv/pgdata --keyring /etc/tde/keys.per
+  tde relation decrypt /srv/pgdata base/16384/16385 -o 16385.plain
+  tde wal decrypt /srv/pgdata 000000010000000000000007 --output-dir plain";
+
+/// Look into, verify and decrypt PostgreSQL data directories encrypted with pg_tde
+///
+/// Works on the files alone: no server has to run, and a copy of a few files beside `pg_tde/` is
+/// enough. Nothing that this version does changes the data directory, and nothing prints key material.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tde",
+    version,
+    after_help = AFTER_HELP,
+    disable_version_flag = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    /// Say more: with `verify` one line per file, with `--version` the CPU's AES units
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    /// Print the version and exit
+    #[arg(short = 'V', long = "version")]
+    pub(crate) print_version: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Inspect(inspect::InspectArgs),
+    Verify(verify::VerifyArgs),
+    #[command(subcommand)]
+    Relation(relation::RelationCommand),
+    #[command(subcommand)]
+    Wal(wal::WalCommand),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+}
+
+/// A data directory and where its principal keys come from.
+#[derive(Args, Debug)]
+pub(crate) struct ClusterArgs {
+    /// The data directory, or a partial copy of one that has at least `pg_tde/`
+    #[arg(value_name = "DATADIR")]
+    pub(crate) data_directory: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) keys: KeyArgs,
+}
+
+/// How many threads work.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct JobsArgs {
+    /// Number of threads [default: one per core]
+    #[arg(short, long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+}
+
+impl JobsArgs {
+    /// The threads.
+    ///
+    /// # Errors
+    /// If the system gives none.
+    pub(crate) fn pool(self) -> Result<rayon::ThreadPool, Failure> {
+        let threads = self.jobs.map_or(0, NonZeroUsize::get);
+        Ok(rayon::ThreadPoolBuilder::new().num_threads(threads).build()?)
+    }
+}
+
+/// Reads the command line; ends the process with status 2 on a usage error, with 0 after `--help`.
+pub(crate) fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|error| exit(&error))
+}
+
+/// Ends the process with a usage error of the command that `path` names (`["relation", "decrypt"]`).
+pub(crate) fn usage_error(path: &[&str], kind: ErrorKind, message: impl std::fmt::Display) -> ! {
+    let mut root = Cli::command();
+    root.build();
+    let mut command = &root;
+    for name in path {
+        command = command.find_subcommand(name).unwrap_or(command);
+    }
+    exit(&command.clone().error(kind, message))
+}
+
+fn exit(error: &clap::Error) -> ! {
+    if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        anstream::eprint!("tde: {}", error.render().ansi());
+        std::process::exit(error.exit_code());
+    }
+    error.exit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

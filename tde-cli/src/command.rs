@@ -1,0 +1,36 @@
+//! The commands, one file each.
+
+pub(crate) mod completions;
+mod decrypt;
+pub(crate) mod inspect;
+pub(crate) mod man;
+pub(crate) mod relation;
+pub(crate) mod verify;
+pub(crate) mod version;
+pub(crate) mod wal;
+
+use clap::error::ErrorKind;
+
+use crate::args::{self, Cli, Command};
+use crate::failure::{Failure, Status};
+
+/// Runs what the command line asks for.
+///
+/// # Errors
+/// Whatever keeps the command from its work; findings in the data are a [`Status`].
+pub(crate) fn run(cli: Cli) -> Result<Status, Failure> {
+    if cli.print_version {
+        return version::run(cli.verbose > 0);
+    }
+    let Some(command) = cli.command else {
+        args::usage_error(&[], ErrorKind::MissingSubcommand, "a command is required")
+    };
+    match command {
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Verify(args) => verify::run(&args, cli.verbose > 0),
+        Command::Relation(command) => relation::run(&command),
+        Command::Wal(command) => wal::run(&command),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+    }
+}

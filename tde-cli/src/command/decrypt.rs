@@ -1,0 +1,150 @@
+//! What `relation decrypt` and `wal decrypt` have in common: inputs, their targets, and the work on each.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use clap::error::ErrorKind;
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+
+use crate::args::{self, JobsArgs, OutputArgs};
+use crate::failure::{Failure, Status};
+use crate::output;
+use crate::output_file::{OutputFile, Target};
+
+/// A file to decrypt.
+#[derive(Debug)]
+pub(crate) struct Input {
+    /// What it is called in the data directory: that decides how it is decrypted.
+    pub(crate) name: String,
+    pub(crate) source: Source,
+}
+
+/// Where the ciphertext is.
+#[derive(Debug)]
+pub(crate) enum Source {
+    Stdin,
+    File(PathBuf),
+}
+
+/// Ciphertext, opened.
+#[derive(Debug)]
+pub(crate) enum Reader {
+    Stdin(io::StdinLock<'static>),
+    File(File),
+}
+
+/// One input and where its plaintext goes.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) input: Input,
+    target: Target,
+    replace: bool,
+}
+
+/// Something to tell about an input that was decrypted nevertheless.
+#[derive(Debug)]
+pub(crate) struct Remark {
+    pub(crate) text: String,
+    pub(crate) advice: Option<&'static str>,
+    /// [`Status::Wrong`] if the data is not what it should be.
+    pub(crate) status: Status,
+}
+
+impl Source {
+    /// `-` is standard input.
+    pub(crate) fn from_argument(argument: &Path) -> Self {
+        if is_stdin(argument) { Self::Stdin } else { Self::File(argument.to_path_buf()) }
+    }
+}
+
+impl Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Stdin(stdin) => stdin.read(buffer),
+            Self::File(file) => file.read(buffer),
+        }
+    }
+}
+
+impl Job {
+    /// Opens the input.
+    pub(crate) fn open(&self) -> Result<Reader, Failure> {
+        let path = match &self.input.source {
+            Source::Stdin => return Ok(Reader::Stdin(io::stdin().lock())),
+            Source::File(path) => path,
+        };
+        let opened = fs::metadata(path).and_then(|found| {
+            if found.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { File::open(path) }
+        });
+        opened.map(Reader::File).map_err(|error| Failure::new(error).context(path.display().to_string()))
+    }
+
+    /// Begins the output.
+    pub(crate) fn create(&self) -> Result<OutputFile, Failure> {
+        let input = match &self.input.source {
+            Source::Stdin => None,
+            Source::File(path) => Some(path.as_path()),
+        };
+        OutputFile::create(&self.target, self.replace, input)
+    }
+}
+
+/// Gives each input its target; leaves with a usage error if that does not come out even.
+pub(crate) fn plan(inputs: Vec<Input>, output: &OutputArgs, command: &[&str]) -> Vec<Job> {
+    let names: Vec<_> = inputs.iter().map(|input| PathBuf::from(&input.name)).collect();
+    let targets = output
+        .targets(&names)
+        .unwrap_or_else(|message| args::usage_error(command, ErrorKind::ArgumentConflict, message));
+    let replace = output.force;
+    inputs.into_iter().zip(targets).map(|(input, target)| Job { input, target, replace }).collect()
+}
+
+/// Decrypts all of them, several at a time. What fails is reported and the rest still done; the status is
+/// the worst of all.
+///
+/// # Errors
+/// If the threads cannot be started.
+pub(crate) fn run(
+    jobs: &[Job],
+    threads: JobsArgs,
+    decrypt: impl Fn(&Job) -> Result<Vec<Remark>, Failure> + Sync,
+) -> Result<Status, Failure> {
+    let done: Vec<_> = threads.pool()?.install(|| jobs.par_iter().map(&decrypt).collect());
+    let mut worst = Status::Good;
+    for (job, done) in jobs.iter().zip(done) {
+        match done {
+            Ok(remarks) => {
+                for remark in remarks {
+                    output::warning(format_args!("{}: {}", job.input.name, remark.text), remark.advice);
+                    worst = worst.max(remark.status);
+                }
+            }
+            Err(failure) if failure.is_broken_pipe() => {}
+            Err(failure) => {
+                output::error(&failure);
+                worst = worst.max(failure.status());
+            }
+        }
+    }
+    Ok(worst)
+}
+
+/// Leaves with a usage error if `-` or `--name` is used in a way that leaves open which input is meant.
+pub(crate) fn check_names(files: &[PathBuf], name: Option<&str>, command: &[&str]) {
+    let stdin = files.iter().any(|file| is_stdin(file));
+    let problem = if files.len() > 1 && name.is_some() {
+        "`--name` names a single input"
+    } else if files.len() > 1 && stdin {
+        "`-` is for a single input"
+    } else if stdin && name.is_none() {
+        "`-` needs `--name` to say which file standard input is"
+    } else {
+        return;
+    };
+    args::usage_error(command, ErrorKind::ArgumentConflict, problem)
+}
+
+fn is_stdin(argument: &Path) -> bool {
+    argument == Path::new("-")
+}

@@ -1,0 +1,88 @@
+//! What a command ends with: the three exit statuses, and an error with advice.
+
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+/// The exit status, from best to worst, so that `max` of several is the status of all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Status {
+    /// Done; what was looked at is good. 0.
+    Good,
+    /// It ran, and something is wrong with the data or the key. 1.
+    Wrong,
+    /// It could not run: usage, a missing file or keyring, an I/O error. 2.
+    CouldNotRun,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(match status {
+            Status::Good => 0,
+            Status::Wrong => 1,
+            Status::CouldNotRun => 2,
+        })
+    }
+}
+
+/// An error for people: what went wrong, what to try, and the exit status it means.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    error: anyhow::Error,
+    advice: Option<String>,
+    status: Status,
+}
+
+impl Failure {
+    /// The work could not be done (status 2).
+    pub(crate) fn new(error: impl Into<anyhow::Error>) -> Self {
+        Self { error: error.into(), advice: None, status: Status::CouldNotRun }
+    }
+
+    /// As [`Failure::new`], from a message.
+    pub(crate) fn message(text: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Self {
+        Self::new(anyhow::Error::msg(text))
+    }
+
+    /// The work was done and shows that the data or the key is wrong (status 1).
+    pub(crate) fn wrong(self) -> Self {
+        Self { status: Status::Wrong, ..self }
+    }
+
+    /// Puts what was being done in front of the message.
+    pub(crate) fn context(self, text: impl fmt::Display + Send + Sync + 'static) -> Self {
+        Self { error: self.error.context(text), ..self }
+    }
+
+    /// Says what to do about it; the first advice given stays.
+    pub(crate) fn advise(self, advice: impl Into<String>) -> Self {
+        Self { advice: self.advice.or_else(|| Some(advice.into())), ..self }
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.status
+    }
+
+    pub(crate) fn advice(&self) -> Option<&str> {
+        self.advice.as_deref()
+    }
+
+    /// Whoever read our output has gone away; that is not an error.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        self.error.chain().any(|cause| {
+            cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+        })
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.error)
+    }
+}
+
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::new(error)
+    }
+}

@@ -1,0 +1,130 @@
+//! Opens the data directory that a command line names, with the principal keys that it gives.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use tde_keyfile::cluster::{
+    Cluster, ClusterError, OpenOptions, PrincipalKeyErrorKind, ScopeError, ScopeState,
+};
+use tde_keyfile::{NameError, PrincipalKeyName, ProviderName};
+
+use crate::args::{ClusterArgs, KeyArgs};
+use crate::failure::Failure;
+use crate::output;
+
+/// What to do when a principal key is not at hand.
+pub(crate) const KEY_ADVICE: &str =
+    "give its keyring with `--keyring FILE`, or the key itself with `--principal-key NAME=FILE`";
+
+/// Opens the cluster, and warns about options that nothing in it asks for.
+///
+/// # Errors
+/// If there is no `pg_tde/`, or a file named by an option cannot be read.
+pub(crate) fn cluster(args: &ClusterArgs) -> Result<Cluster, Failure> {
+    let cluster = Cluster::open(&args.data_directory, &options(&args.keys)?).map_err(|error| {
+        let advice = error.advice();
+        let failure = match error {
+            ClusterError::NoKeyDirectory { .. } if !args.data_directory.exists() => {
+                Failure::message(format!("{}: no such directory", args.data_directory.display()))
+            }
+            error => Failure::new(error),
+        };
+        failure.advise(advice)
+    })?;
+    warn_of_unused(&cluster, &args.keys)?;
+    Ok(cluster)
+}
+
+/// The error of a command that needed this scope, or an entry in it.
+pub(crate) fn scope_failure(error: Arc<ScopeError>) -> Failure {
+    let advice = error.advice();
+    match &*error {
+        ScopeError::PrincipalKey { error: key, .. } => match key.kind() {
+            PrincipalKeyErrorKind::WrongKey { .. } => {
+                Failure::new(error).context("wrong principal key, or a damaged header").wrong().advise(advice)
+            }
+            _ => Failure::new(error).advise(KEY_ADVICE),
+        },
+        ScopeError::Format { .. } => Failure::new(error).wrong().advise(advice),
+        _ => Failure::new(error).advise(advice),
+    }
+}
+
+/// Whether the scope's principal key is not at hand, as opposed to a wrong one.
+pub(crate) fn lacks_key(error: &ScopeError) -> bool {
+    matches!(error, ScopeError::PrincipalKey { error, .. }
+        if !matches!(error.kind(), PrincipalKeyErrorKind::WrongKey { .. }))
+}
+
+/// Why scopes are locked for want of their principal key, one error each.
+pub(crate) fn missing_keys(cluster: &Cluster) -> impl Iterator<Item = &Arc<ScopeError>> {
+    cluster.scopes().filter_map(|scope| match scope.state() {
+        ScopeState::Locked(error) if lacks_key(error) => Some(error),
+        _ => None,
+    })
+}
+
+fn options(keys: &KeyArgs) -> Result<OpenOptions, Failure> {
+    let mut options = OpenOptions::new();
+    for keyring in &keys.keyrings {
+        // A keyring that is not there has no keys, to the provider; to whoever names it, it is a mistake.
+        check_readable(&keyring.file, "keyring file")?;
+        options = match &keyring.provider {
+            Some(provider) => options.keyring_of(name::<ProviderName>(provider)?, &keyring.file),
+            None => options.keyring(&keyring.file),
+        };
+    }
+    for key in &keys.principal_keys {
+        check_readable(&key.file, "principal key file")?;
+        options = options.principal_key(name::<PrincipalKeyName>(&key.name)?, &key.file);
+    }
+    Ok(options)
+}
+
+fn check_readable(path: &Path, what: &str) -> Result<(), Failure> {
+    let opened = std::fs::metadata(path).and_then(|found| {
+        if found.is_dir() { Err(std::io::ErrorKind::IsADirectory.into()) } else { File::open(path) }
+    });
+    match opened {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::new(error)
+            .context(format!("{what} {}", path.display()))
+            .advise("check the path given to `--keyring` or `--principal-key`")),
+    }
+}
+
+fn name<T: std::str::FromStr<Err = NameError>>(text: &str) -> Result<T, Failure> {
+    text.parse().map_err(|error| Failure::new(error).context(format!("`{}`", output::printable(text))))
+}
+
+fn warn_of_unused(cluster: &Cluster, keys: &KeyArgs) -> Result<(), Failure> {
+    for provider in keys.keyrings.iter().filter_map(|keyring| keyring.provider.as_deref()) {
+        let wanted = name::<ProviderName>(provider)?;
+        let known = cluster
+            .providers()
+            .flat_map(|file| file.records())
+            .filter_map(|record| record.provider().ok().flatten())
+            .any(|provider| provider.name().matches(&wanted));
+        if !known {
+            output::warning(
+                format_args!("`--keyring {wanted}=…`: there is no provider of this name"),
+                Some("`tde inspect DATADIR` lists the providers"),
+            );
+        }
+    }
+    for key in &keys.principal_keys {
+        let wanted = name::<PrincipalKeyName>(&key.name)?;
+        let known = cluster
+            .scopes()
+            .filter_map(|scope| scope.principal_key())
+            .any(|in_use| in_use.name().matches(&wanted));
+        if !known {
+            output::warning(
+                format_args!("`--principal-key {wanted}=…`: no scope names this key"),
+                Some("`tde inspect DATADIR` lists the principal keys in use"),
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,14 @@
+//! The `tde` command from the outside: what it prints, what it writes, what it exits with.
+
+// A helper of tests fails the test that called it.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod corpus;
+mod damage;
+mod decrypt;
+mod keys;
+mod output;
+mod partial;
+mod secrets;
+mod tde;
+mod transcripts;

@@ -1,0 +1,79 @@
+//! Runs the command.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Stdio;
+
+use assert_cmd::Command;
+
+/// How a run of the command ended.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) status: i32,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Run {
+    /// Panics, showing what was printed, unless the status is as expected.
+    #[track_caller]
+    pub(crate) fn expect(self, status: i32) -> Self {
+        assert_eq!(self.status, status, "{self}");
+        self
+    }
+
+    pub(crate) fn stdout_text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "status {}\nstdout:\n{}\nstderr:\n{}", self.status, self.stdout_text(), self.stderr)
+    }
+}
+
+/// Runs `tde` with these arguments in a directory.
+pub(crate) fn tde_in<I>(directory: &Path, arguments: I, stdin: &[u8]) -> Run
+where
+    I: IntoIterator,
+    I::Item: AsRef<OsStr>,
+{
+    let output = Command::new(env!("CARGO_BIN_EXE_tde"))
+        .args(arguments)
+        .current_dir(directory)
+        .env_remove("CLICOLOR_FORCE")
+        .write_stdin(stdin)
+        .output()
+        .unwrap();
+    Run {
+        // A signal has no code; no test expects one.
+        status: output.status.code().unwrap_or(-1),
+        stdout: output.stdout,
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// Runs `tde` with these arguments.
+pub(crate) fn tde<I>(arguments: I) -> Run
+where
+    I: IntoIterator,
+    I::Item: AsRef<OsStr>,
+{
+    tde_in(Path::new("."), arguments, b"")
+}
+
+/// Runs `tde` without an assertion helper, for tests that need the child itself.
+pub(crate) fn spawn<I>(arguments: I) -> std::process::Child
+where
+    I: IntoIterator,
+    I::Item: AsRef<OsStr>,
+{
+    std::process::Command::new(env!("CARGO_BIN_EXE_tde"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
