@@ -21,6 +21,8 @@ pub mod format;
 pub mod fuzzing;
 #[cfg(feature = "std")]
 mod index;
+#[cfg(all(feature = "passphrase", unix))]
+pub mod master_key;
 mod name;
 mod oid;
 pub mod postgres;
@@ -28,6 +30,8 @@ pub mod postgres;
 pub mod provider;
 #[cfg(feature = "std")]
 pub mod relation_file;
+#[cfg(all(feature = "write", unix))]
+pub mod storage;
 #[cfg(feature = "std")]
 pub mod verify;
 

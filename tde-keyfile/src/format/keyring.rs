@@ -122,6 +122,27 @@ impl fmt::Debug for KeyringRecord<'_> {
     }
 }
 
+/// The bytes of a record, to be appended to a keyring. They hold the key **in clear**: wipe them.
+#[must_use]
+pub fn encode_record(name: &PrincipalKeyName, key: &PrincipalKey) -> [u8; RECORD_SIZE] {
+    let mut record = [0; RECORD_SIZE];
+    let (name_field, rest) = record.split_at_mut(256);
+    let (key_field, length_field) = rest.split_at_mut(32);
+    let key = key.expose_bytes();
+    let fields = [
+        (name_field, name.as_bytes()),
+        (key_field, key),
+        (length_field, &[u8::try_from(key.len()).unwrap_or(0)][..]),
+    ];
+    for (field, value) in fields {
+        // Names and keys are shorter than their fields by construction; the rest stays zero.
+        for (byte, value) in field.iter_mut().zip(value) {
+            *byte = *value;
+        }
+    }
+    record
+}
+
 /// `KeyInfo`. No `Debug`: it holds a key in clear.
 #[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
