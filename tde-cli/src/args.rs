@@ -43,7 +43,7 @@ Examples:
     max_term_width = 100
 )]
 pub(crate) struct Cli {
-    /// Say more: with `verify` one line per file, with `--version` the CPU's AES units
+    /// Say more: `verify` one line per file, `--version` which AES instructions are used
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
 

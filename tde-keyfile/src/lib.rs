@@ -34,6 +34,8 @@ pub mod relation_file;
 pub mod storage;
 #[cfg(feature = "std")]
 pub mod verify;
+#[cfg(feature = "std")]
+pub mod wal_file;
 
 #[cfg(feature = "std")]
 pub use file::{FileError, FileErrorKind};

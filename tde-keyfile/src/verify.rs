@@ -101,7 +101,7 @@ pub fn verify(cluster: &Cluster, options: &VerifyOptions, observer: &mut dyn Obs
     let wal = Wal::of(&mut run, control.as_ref(), &scan.wal);
     let wal_bytes = wal.as_ref().map_or(0, Wal::bytes);
     run.observer.total(scan.relation_bytes().saturating_add(wal_bytes));
-    key_files::verify_key_files(&mut run, cluster);
+    key_files::verify_key_files(&mut run, cluster, &scan);
     let mut keys = KeySearch::new(options.max_keys_tried);
     for files in scan.relations.chunk_by(|a, b| a.path.locator == b.path.locator) {
         relation::verify_relation(&mut run, cluster, &rules, &mut keys, files);

@@ -1,5 +1,7 @@
 //! Each kind of damage to relation files and their keys is found where it is, and named for what it is.
 
+#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail the test that called them")]
+
 #[path = "support/copy.rs"]
 mod copy;
 

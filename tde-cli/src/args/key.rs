@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
+const HEADING: &str = "Principal keys";
+
 /// Overrides of what the data directory says about its principal keys.
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Principal keys")]
 pub(crate) struct KeyArgs {
     /// Read this keyring file instead of the path recorded for PROVIDER; repeatable
     ///
@@ -18,6 +19,7 @@ pub(crate) struct KeyArgs {
     /// `=` is written after a leading `=` or `./`.
     #[arg(
         long = "keyring",
+        help_heading = HEADING,
         value_name = "[PROVIDER=]FILE",
         value_parser = OsStringValueParser::new().try_map(KeyringArg::parse)
     )]
@@ -29,6 +31,7 @@ pub(crate) struct KeyArgs {
     /// name, and is what opens keys that a key server holds.
     #[arg(
         long = "principal-key",
+        help_heading = HEADING,
         value_name = "NAME=FILE",
         value_parser = OsStringValueParser::new().try_map(PrincipalKeyArg::parse)
     )]

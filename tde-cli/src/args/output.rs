@@ -7,15 +7,16 @@ use clap::Args;
 
 use crate::output_file::Target;
 
+const HEADING: &str = "Output";
+
 /// Where plaintext goes.
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
     #[command(flatten)]
     destination: Destination,
 
     /// Replace output files that exist already; allow binary output on a terminal
-    #[arg(long)]
+    #[arg(long, help_heading = HEADING)]
     pub(crate) force: bool,
 }
 
@@ -23,11 +24,11 @@ pub(crate) struct OutputArgs {
 #[group(required = true, multiple = false)]
 struct Destination {
     /// Write the plaintext of a single input to FILE; `-` is standard output
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", help_heading = HEADING)]
     output: Option<PathBuf>,
 
     /// Write below DIR, which is made if it does not exist
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = HEADING)]
     output_dir: Option<PathBuf>,
 }
 

@@ -11,14 +11,14 @@ use tde_keyfile::verify::{VerifyOptions, verify};
 use crate::args::{ClusterArgs, JobsArgs};
 use crate::failure::{Failure, Status};
 use crate::open;
-use crate::output::{self, GOOD, Printer, WARNING};
+use crate::output::{self, ERROR, GOOD, Printer, WARNING, counted};
 
 use observer::Watcher;
 use report::{Outcome, VerifyReport};
 
 const AFTER_HELP: &str = "\
-Checks every header's signature and every entry of the key files; every page of every encrypted
-relation file, by its header and, where the cluster has them, by its checksum; and every WAL segment,
+Checks every header's signature and every entry of the key files; every page of every encrypted \
+relation file, by its header and, where the cluster has them, by its checksum; and every WAL segment, \
 by page headers and by the chain of records with their CRCs up to the end of valid WAL.
 
 Exit status:
@@ -62,13 +62,10 @@ pub(crate) fn run(args: &VerifyArgs, verbose: bool) -> Result<Status, Failure> {
         let counts = report::counts(&report);
         match outcome {
             Outcome::Good => writeln!(out, "{GOOD}all good{GOOD:#}: {counts}")?,
-            Outcome::Wrong => writeln!(
-                out,
-                "{}{} findings{:#}: {counts}",
-                output::ERROR,
-                report.findings.len() as u64 + report.findings_left_out,
-                output::ERROR
-            )?,
+            Outcome::Wrong => {
+                let findings = report.findings.len() as u64 + report.findings_left_out;
+                writeln!(out, "{ERROR}{}{ERROR:#}: {counts}", counted(findings, "finding"))?;
+            }
             Outcome::Incomplete => writeln!(out, "{WARNING}not everything checked{WARNING:#}: {counts}")?,
         }
     }

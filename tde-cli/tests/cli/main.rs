@@ -9,6 +9,7 @@ mod decrypt;
 mod keys;
 mod output;
 mod partial;
+mod report;
 mod secrets;
 mod tde;
 mod transcripts;

@@ -7,12 +7,14 @@ use alloc::sync::Arc;
 use super::finding::{Cause, Place, Problem, Severity};
 use super::report::FileContents;
 use super::run::Run;
+use super::scan::Scan;
+use crate::RelationLocator;
 use crate::cluster::{self, Cluster, NoteKind, PrincipalKeyErrorKind, Scope, ScopeError, ScopeState};
 use crate::format::relation_keys::EntryState;
 use tde_wal::RangeKind;
 
 /// Verifies all key files of a cluster.
-pub(super) fn verify_key_files(run: &mut Run<'_>, cluster: &Cluster) {
+pub(super) fn verify_key_files(run: &mut Run<'_>, cluster: &Cluster, scan: &Scan) {
     for note in cluster.notes() {
         let file = note.path().display().to_string();
         match (note.severity(), note.kind()) {
@@ -25,11 +27,11 @@ pub(super) fn verify_key_files(run: &mut Run<'_>, cluster: &Cluster) {
         }
     }
     for scope in cluster.scopes() {
-        verify_scope(run, scope);
+        verify_scope(run, scope, scan);
     }
 }
 
-fn verify_scope(run: &mut Run<'_>, scope: &Scope) {
+fn verify_scope(run: &mut Run<'_>, scope: &Scope, scan: &Scan) {
     let file = scope.path().display().to_string();
     run.report.key_files += 1;
     let opened = match scope.state() {
@@ -42,7 +44,7 @@ fn verify_scope(run: &mut Run<'_>, scope: &Scope) {
         }
     };
     let mut done = run.file(file);
-    let mut keys = 0;
+    let (mut keys, mut without_file) = (0, 0usize);
     let mut entry_problem = |run: &mut Run<'_>, index, offset, error: String, cause| {
         let place = Place::Entry { index, offset };
         done.finding(run, place, Problem::KeyEntry { error }, cause, Severity::Error);
@@ -52,6 +54,9 @@ fn verify_scope(run: &mut Run<'_>, scope: &Scope) {
         match entry.state() {
             Ok(EntryState::Key(entry)) => {
                 keys += 1;
+                let (tablespace, relation) = (entry.tablespace(), entry.relation());
+                let locator = RelationLocator { tablespace, database: scope.oid(), relation };
+                without_file += usize::from(!scan.has_relation(&locator));
                 if let Some(key) = key
                     && let Err(error) = entry.unwrap_key(key.wrap_key())
                 {
@@ -83,6 +88,9 @@ fn verify_scope(run: &mut Run<'_>, scope: &Scope) {
             }
             Err(error) => entry_problem(run, index, error.offset(), error.to_string(), Cause::Damaged),
         }
+    }
+    if without_file > 0 {
+        run.note(done.name(), format!("{without_file} of {keys} keys are of relations without a file here"));
     }
     if opened {
         run.report.keys += keys as u64;

@@ -61,6 +61,10 @@ impl FileRun {
         }
     }
 
+    pub(super) fn name(&self) -> String {
+        self.file.clone()
+    }
+
     /// Findings that were counted but not kept one by one.
     pub(super) fn left_out(&mut self, run: &mut Run<'_>, count: u64) {
         self.findings += count;

@@ -11,6 +11,7 @@ use std::path::Path;
 use super::finding::{Cause, Place, Problem};
 use super::relation::SegmentFile;
 use super::run::Run;
+use crate::RelationLocator;
 use crate::postgres::{DataFile, TablespaceVersion};
 
 /// The files of a data directory that there is something to say about.
@@ -27,8 +28,19 @@ pub(super) struct Scan {
 /// An entry of a directory.
 struct Entry {
     name: String,
-    directory: bool,
-    length: u64,
+    /// None if the name leads nowhere.
+    metadata: Option<fs::Metadata>,
+}
+
+impl Entry {
+    fn is_directory(&self) -> bool {
+        self.metadata.as_ref().is_some_and(fs::Metadata::is_dir)
+    }
+
+    /// The length, if it is a file.
+    fn length(&self) -> Option<u64> {
+        self.metadata.as_ref().filter(|metadata| metadata.is_file()).map(fs::Metadata::len)
+    }
 }
 
 impl Scan {
@@ -54,8 +66,8 @@ impl Scan {
             }
         }
         for entry in list(run, "pg_wal") {
-            if !entry.directory {
-                scan.wal.push((entry.name, entry.length));
+            if let Some(length) = entry.length() {
+                scan.wal.push((entry.name, length));
             }
         }
         scan.relations.sort_unstable();
@@ -66,23 +78,34 @@ impl Scan {
         scan
     }
 
+    /// Whether any file of a relation is here.
+    pub(super) fn has_relation(&self, locator: &RelationLocator) -> bool {
+        self.relations.binary_search_by(|file| file.path.locator.cmp(locator)).is_ok()
+    }
+
     /// Bytes in relation files.
     pub(super) fn relation_bytes(&self) -> u64 {
         self.relations.iter().map(|file| file.length).fold(0, u64::saturating_add)
     }
 
     fn directories(&mut self, run: &mut Run<'_>, path: &str) -> Vec<String> {
-        list(run, path).into_iter().filter(|entry| entry.directory).map(|entry| entry.name).collect()
+        let mut names = Vec::new();
+        for entry in list(run, path) {
+            if entry.is_directory() {
+                names.push(entry.name);
+            } else if entry.metadata.is_none() {
+                run.note(format!("{path}/{}", entry.name), "leads nowhere: the tablespace is not here");
+            }
+        }
+        names
     }
 
     fn database(&mut self, run: &mut Run<'_>, path: &str) {
         for entry in list(run, path) {
-            if entry.directory {
-                continue;
-            }
+            let Some(length) = entry.length() else { continue };
             let words = match DataFile::classify(&format!("{path}/{}", entry.name)) {
                 DataFile::Relation(path) => {
-                    self.relations.push(SegmentFile { path, length: entry.length });
+                    self.relations.push(SegmentFile { path, length });
                     continue;
                 }
                 DataFile::TemporaryRelation => {
@@ -117,13 +140,14 @@ fn read(path: &Path, entries: &mut Vec<Entry>) -> std::io::Result<()> {
         let entry = entry?;
         // Links are followed: a tablespace is one.
         let metadata = match fs::metadata(entry.path()) {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Ok(metadata) => Some(metadata),
+            // A link that leads nowhere, or a file that is gone since.
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
         // A name that is no text is none of PostgreSQL's.
         let Ok(name) = entry.file_name().into_string() else { continue };
-        entries.push(Entry { name, directory: metadata.is_dir(), length: metadata.len() });
+        entries.push(Entry { name, metadata });
     }
     Ok(())
 }

@@ -178,10 +178,9 @@ impl Wal {
         {
             requirement.reach(switch.min(end));
         }
-        let Some(control) = control else {
-            requirement.may_be_recycled = false;
-            return requirement;
-        };
+        // Behind a switch, an ancestor's segments may be what was kept for later use.
+        requirement.may_be_recycled = switch.is_some_and(|switch| start >= switch);
+        let Some(control) = control else { return requirement };
         if timeline == control.timeline {
             if (start..end).contains(&control.checkpoint) {
                 requirement.checkpoint = Some(control.checkpoint);
@@ -191,14 +190,11 @@ impl Wal {
             if control.checkpoint > start {
                 requirement.reach(control.checkpoint.min(end));
             }
-            // Segments kept for later use follow those with WAL.
-            requirement.may_be_recycled = start > control.checkpoint;
         }
+        // Segments kept for later use follow those with WAL.
+        requirement.may_be_recycled = timeline != control.timeline || start > control.checkpoint;
         if timeline == control.min_recovery_timeline && control.min_recovery_point > start {
             requirement.reach(control.min_recovery_point.min(end));
-        }
-        if timeline > control.timeline {
-            requirement.may_be_recycled = true;
         }
         requirement
     }

@@ -34,7 +34,9 @@ impl WalRangeKeys {
                 continue;
             }
             let internal = key.and_then(|key| entry.unwrap_key(key.wrap_key()).ok());
-            entries.push((RangeEntry { start: entry.start(), kind: entry.kind() }, internal));
+            // What an entry that does not open says of its kind is not to be believed.
+            let kind = if key.is_some() && internal.is_none() { RangeKind::Encrypted } else { entry.kind() };
+            entries.push((RangeEntry { start: entry.start(), kind }, internal));
         }
         let owned = entries.iter().map(|(entry, key)| (*entry, key.as_ref().and_then(copy)));
         Self { ranges: KeyRanges::from_entries(owned), entries }

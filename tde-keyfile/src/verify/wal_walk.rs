@@ -75,6 +75,16 @@ struct Break {
     cause: Cause,
 }
 
+impl Break {
+    /// What is wrong lies here: the page whose header it is, or else the record.
+    fn place(&self) -> Lsn {
+        match self.end.reason {
+            EndReason::Page(_) => self.end.lsn,
+            _ => self.end.record.unwrap_or(self.end.lsn),
+        }
+    }
+}
+
 /// One page.
 struct Page<'p> {
     segment: usize,
@@ -190,11 +200,21 @@ impl<'a> Walk<'a> {
                 break;
             }
         }
+        if at.offset() < self.layout.segment_size.bytes()
+            && let Some(walker) = self.walker.take()
+        {
+            self.lose(Break { end: walker.finish(), cause: Cause::Truncated });
+        }
         Ok(())
     }
 
     fn page(&mut self, run: &mut Run<'_>, requirement: &Requirement, page: &Page<'_>) {
         if self.walker.is_none() {
+            // Behind the record that must be the last there may be pages of a crash before it.
+            if requirement.is_last && self.last_record.is_some() && self.last_record == requirement.checkpoint
+            {
+                return;
+            }
             if !is_valid(page.plain, &self.expected(page.address)) {
                 return;
             }
@@ -306,10 +326,11 @@ impl<'a> Walk<'a> {
             return;
         }
         if let Some(lost) = lost {
-            // Nothing requires more, but what follows can be told to be WAL all the same.
-            let telling =
+            // Nothing says where WAL ends, but what follows can be told to be WAL all the same.
+            let is_wal =
                 matches!(lost.cause, Cause::RangeMoved { .. } | Cause::WrongIv(_) | Cause::NotEncrypted)
                     || (self.valid_pages == 0 && !requirement.may_be_recycled);
+            let telling = requirement.checkpoint.is_none() && is_wal;
             if telling {
                 self.report_break(run, requirement, &lost, None);
                 return;
@@ -326,12 +347,12 @@ impl<'a> Walk<'a> {
     }
 
     fn ends_early(&mut self, run: &mut Run<'_>, lost: Option<&Break>, reached: Lsn, required: Lsn) {
-        let (error, cause) = match lost {
-            Some(lost) => (lost.end.reason.to_string(), lost.cause.clone()),
-            None => ("no record begins there".to_string(), Cause::Damaged),
+        let (at, error, cause) = match lost {
+            Some(lost) => (lost.place(), lost.end.reason.to_string(), lost.cause.clone()),
+            None => (required, "no record begins there".to_string(), Cause::Damaged),
         };
         let problem = Problem::WalEndsEarly { reached, required, error };
-        let (index, place) = (self.index_of(reached), self.place(reached));
+        let (index, place) = (self.index_of(at), self.place(at));
         self.finding(run, index, place, problem, cause, Severity::Error);
     }
 
@@ -342,7 +363,7 @@ impl<'a> Walk<'a> {
         broken: &Break,
         resumes: Option<Lsn>,
     ) {
-        let at = broken.end.record.unwrap_or(broken.end.lsn);
+        let at = broken.place();
         let error = broken.end.reason.to_string();
         let problem = match broken.end.reason {
             EndReason::Page(_) => Problem::WalPage { error, resumes },

@@ -53,7 +53,7 @@ pub(super) struct ScopeReport {
 
 /// How far a header can be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum HeaderState {
     /// The principal key confirms it.
     Verified,
@@ -76,7 +76,8 @@ pub(super) struct PrincipalKeyReport {
     pub(super) set_at: Option<String>,
     /// Where the key was found.
     pub(super) found_in: Option<String>,
-    pub(super) is_default_key: bool,
+    /// Whether it is also the default key of the cluster.
+    pub(super) uses_default_key: bool,
 }
 
 /// Relation keys of a scope.
@@ -209,7 +210,7 @@ impl ScopeReport {
                     ScopeState::Unlocked(key) => Some(key.place().to_owned()),
                     _ => None,
                 },
-                is_default_key: default
+                uses_default_key: default
                     .and_then(Scope::principal_key)
                     .is_some_and(|default| default.is_same_key(key)),
             }),

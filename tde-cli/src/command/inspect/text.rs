@@ -94,13 +94,13 @@ fn scope_row(scope: &ScopeReport) -> [String; 7] {
     [
         name,
         key.map_or("-".into(), |key| {
-            format!("{}{}", key.name, if key.is_default_key { " (default)" } else { "" })
+            format!("{}{}", key.name, if key.uses_default_key { " (default)" } else { "" })
         }),
         key.map_or("-".into(), |key| match &key.provider_name {
             Some(name) => format!("{name} ({})", key.provider_id),
             None => key.provider_id.to_string(),
         }),
-        key.and_then(|key| key.set_at.clone()).unwrap_or_else(|| "-".into()),
+        key.and_then(|key| key.set_at.as_deref()).map_or("-".into(), to_the_second),
         match scope.header {
             HeaderState::Verified => "verified",
             HeaderState::NotVerified => "not verified",
@@ -116,6 +116,14 @@ fn scope_row(scope: &ScopeReport) -> [String; 7] {
             _ => "none".into(),
         },
     ]
+}
+
+/// `2026-11-21T23:00:07.525106Z` without the fraction.
+fn to_the_second(timestamp: &str) -> String {
+    match timestamp.split_once('.') {
+        Some((seconds, _)) => format!("{seconds}Z"),
+        None => timestamp.to_owned(),
+    }
 }
 
 fn relation_keys(keys: &RelationKeysReport) -> String {

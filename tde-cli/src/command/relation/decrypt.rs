@@ -17,7 +17,7 @@ use crate::{control_file, input, open, output};
 const COMMAND: &[&str] = &["relation", "decrypt"];
 
 const AFTER_HELP: &str = "\
-Kind of file, fork and first block are read off the path. A relation without a key entry is
+Kind of file, fork and first block are read off the path. A relation without a key entry is \
 plaintext to pg_tde: it is copied unchanged, with a warning.
 
 Output files are created for their owner alone (0600) and appear only when complete.

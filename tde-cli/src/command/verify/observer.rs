@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use tde_keyfile::verify::{Cause, Finding, Observer, Problem, VerifiedFile};
+use tde_keyfile::verify::{
+    Cause, FileContents, Finding, Observer, Problem, RelationProtection, VerifiedFile,
+};
 
 use super::report::{self, Outcome};
 use crate::failure::Failure;
@@ -80,7 +82,12 @@ impl Observer for Watcher<'_> {
         if self.silent {
             self.files.push(file.clone());
         } else {
-            let (style, verdict) = if file.findings == 0 { (GOOD, "ok") } else { (ERROR, "wrong") };
+            let (style, verdict) = match &file.contents {
+                _ if file.findings > 0 => (ERROR, "wrong"),
+                FileContents::Relation { protection: RelationProtection::KeyUnavailable, .. }
+                | FileContents::Keys { keys: 1.., opened: false } => (WARNING, "not checked"),
+                _ => (GOOD, "ok"),
+            };
             let contents = report::contents(&file.contents);
             self.print(|out| writeln!(out, "{style}{verdict}{style:#}  {}: {contents}", file.file));
         }

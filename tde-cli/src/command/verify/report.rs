@@ -7,9 +7,11 @@ use serde::Serialize;
 use tde_keyfile::cluster::Cluster;
 use tde_keyfile::verify::{FileContents, Finding, Place, RelationProtection, Report, Severity, VerifiedFile};
 
+use crate::output::counted;
+
 /// What came out, from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Outcome {
     /// All that is there was checked and is good.
     Good,
@@ -57,7 +59,7 @@ struct FindingReport {
 }
 
 #[derive(Debug, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 enum PlaceReport {
     File,
     Bytes { offset: u64, end: u64 },
@@ -81,7 +83,7 @@ struct FileReport {
 }
 
 #[derive(Debug, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 enum ContentsReport {
     Keys { keys: usize, opened: bool },
     Relation { protection: &'static str, pages: u64, never_written: u64 },
@@ -164,7 +166,7 @@ impl FileReport {
                     protection: match protection {
                         RelationProtection::Encrypted => "encrypted",
                         RelationProtection::Plain => "plain",
-                        _ => "key_unavailable",
+                        _ => "key-unavailable",
                     },
                     pages,
                     never_written,
@@ -182,22 +184,24 @@ impl FileReport {
 /// What has been checked, in one line.
 pub(super) fn counts(report: &Report) -> String {
     format!(
-        "{} key files with {} keys, {} relation files ({} encrypted) with {} pages, {} WAL segments with {} records",
-        report.key_files,
-        report.keys,
-        report.relation_files,
+        "{} with {}, {} ({} encrypted) with {}, {} with {}",
+        counted(report.key_files, "key file"),
+        counted(report.keys, "key"),
+        counted(report.relation_files, "relation file"),
         report.encrypted_relation_files,
-        report.pages,
-        report.wal_segments,
-        report.wal_records
+        counted(report.pages, "page"),
+        counted(report.wal_segments, "WAL segment"),
+        counted(report.wal_records, "record")
     )
 }
 
 /// What was in a file, in one line.
 pub(super) fn contents(contents: &FileContents) -> String {
     match contents {
-        FileContents::Keys { keys, opened: true } => format!("{keys} keys"),
-        FileContents::Keys { keys, opened: false } => format!("{keys} keys, not opened"),
+        FileContents::Keys { keys, opened } => {
+            let keys = counted(*keys as u64, "key");
+            if *opened { keys } else { format!("{keys}, not opened") }
+        }
         FileContents::Relation { protection, pages, never_written } => {
             let protection = match protection {
                 RelationProtection::Encrypted => "encrypted",
@@ -208,9 +212,11 @@ pub(super) fn contents(contents: &FileContents) -> String {
                 0 => String::new(),
                 count => format!(", {count} never written"),
             };
-            format!("{pages} pages{unwritten}, {protection}")
+            format!("{}{unwritten}, {protection}", counted(*pages, "page"))
         }
-        FileContents::Wal { records, encrypted } => format!("{records} records, {encrypted} bytes encrypted"),
+        FileContents::Wal { records, encrypted } => {
+            format!("{}, {} encrypted", counted(*records, "record"), counted(*encrypted, "byte"))
+        }
         _ => "checked".into(),
     }
 }

@@ -17,7 +17,7 @@ use crate::{control_file, input, open, output};
 const COMMAND: &[&str] = &["wal", "decrypt"];
 
 const AFTER_HELP: &str = "\
-Timeline and segment number are read off the name. Bytes outside of every encrypted range are
+Timeline and segment number are read off the name. Bytes outside of every encrypted range are \
 copied as they are.
 
 Output files are created for their owner alone (0600) and appear only when complete.
