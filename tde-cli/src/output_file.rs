@@ -100,6 +100,18 @@ impl OutputFile {
         }
     }
 
+    /// What has been written so far, to be read again; `None` if the output does not keep it.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub(crate) fn written(&mut self) -> Result<Option<File>, Failure> {
+        self.flush()?;
+        match &self.sink {
+            Sink::Temporary(pending) => Ok(Some(File::open(&pending.temporary_path)?)),
+            Sink::Stdout(_) | Sink::Special(..) => Ok(None),
+        }
+    }
+
     /// The error with the name of the output in front; its kind stays.
     fn name(&self, error: io::Error) -> io::Error {
         let name = match &self.sink {

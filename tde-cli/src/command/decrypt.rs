@@ -1,4 +1,4 @@
-//! What `relation decrypt` and `wal decrypt` have in common: inputs, their targets, and the work on each.
+//! What commands that turn files into files have in common: inputs, their targets, and the work on each.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -51,6 +51,16 @@ pub(crate) struct Remark {
     pub(crate) status: Status,
 }
 
+impl Input {
+    /// The file; `None` for standard input.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match &self.source {
+            Source::Stdin => None,
+            Source::File(path) => Some(path),
+        }
+    }
+}
+
 impl Source {
     /// `-` is standard input.
     pub(crate) fn from_argument(argument: &Path) -> Self {
@@ -68,6 +78,10 @@ impl Read for Reader {
 }
 
 impl Job {
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
     /// Opens the input.
     pub(crate) fn open(&self) -> Result<Reader, Failure> {
         let path = match &self.input.source {
@@ -82,11 +96,7 @@ impl Job {
 
     /// Begins the output.
     pub(crate) fn create(&self) -> Result<OutputFile, Failure> {
-        let input = match &self.input.source {
-            Source::Stdin => None,
-            Source::File(path) => Some(path.as_path()),
-        };
-        OutputFile::create(&self.target, self.replace, input)
+        OutputFile::create(&self.target, self.replace, self.input.path())
     }
 }
 
