@@ -4,6 +4,7 @@
 
 mod key;
 mod output;
+mod scope;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -14,9 +15,10 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 pub(crate) use key::{KeyArgs, TargetKeyArgs};
 pub(crate) use output::OutputArgs;
+pub(crate) use scope::ScopeArg;
 
 use crate::command::wal::restore;
-use crate::command::{completions, inspect, man, relation, verify, wal};
+use crate::command::{completions, inspect, man, provider, relation, repair, rotate, upgrade, verify, wal};
 use crate::failure::Failure;
 
 const AFTER_HELP: &str = "\
@@ -31,10 +33,11 @@ Examples:
   tde relation decrypt /srv/pgdata base/16384/16385 -o 16385.plain
   tde wal decrypt /srv/pgdata 000000010000000000000007 --output-dir plain";
 
-/// Look into, verify and decrypt PostgreSQL data directories encrypted with pg_tde
+/// Look into, verify, decrypt and re-key PostgreSQL data directories encrypted with pg_tde
 ///
 /// Works on the files alone: no server has to run, and a copy of a few files beside `pg_tde/` is
-/// enough. Nothing that this version does changes the data directory, and nothing prints key material.
+/// enough. Only `rotate`, `provider`, `upgrade` and `repair` change a data directory; they want the server
+/// stopped, and have `--dry-run`. Nothing prints key material.
 #[derive(Debug, Parser)]
 #[command(
     name = "tde",
@@ -65,6 +68,11 @@ pub(crate) enum Command {
     Relation(relation::RelationCommand),
     #[command(subcommand)]
     Wal(wal::WalCommand),
+    Rotate(rotate::RotateArgs),
+    #[command(subcommand)]
+    Provider(provider::ProviderCommand),
+    Upgrade(upgrade::UpgradeArgs),
+    Repair(repair::RepairArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
@@ -101,7 +109,7 @@ impl JobsArgs {
 
 /// Reads the command line; ends the process with status 2 on a usage error, with 0 after `--help`.
 pub(crate) fn parse() -> Cli {
-    Cli::try_parse().unwrap_or_else(|error| exit(&error))
+    Cli::try_parse_from(scope::join_scope(std::env::args_os())).unwrap_or_else(|error| exit(&error))
 }
 
 /// Ends the process with a usage error of the command that `path` names (`["relation", "decrypt"]`).

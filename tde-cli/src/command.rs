@@ -4,7 +4,11 @@ pub(crate) mod completions;
 mod decrypt;
 pub(crate) mod inspect;
 pub(crate) mod man;
+pub(crate) mod provider;
 pub(crate) mod relation;
+pub(crate) mod repair;
+pub(crate) mod rotate;
+pub(crate) mod upgrade;
 pub(crate) mod verify;
 pub(crate) mod version;
 pub(crate) mod wal;
@@ -30,6 +34,10 @@ pub(crate) fn run(cli: Cli) -> Result<Status, Failure> {
         Command::Verify(args) => verify::run(&args, cli.verbose > 0),
         Command::Relation(command) => relation::run(&command),
         Command::Wal(command) => wal::run(&command),
+        Command::Rotate(args) => rotate::run(&args),
+        Command::Provider(command) => provider::run(&command),
+        Command::Upgrade(args) => upgrade::run(&args),
+        Command::Repair(args) => repair::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

@@ -9,6 +9,7 @@
 mod args;
 mod command;
 mod control_file;
+mod edit;
 mod failure;
 mod inner_command;
 mod input;

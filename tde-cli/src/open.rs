@@ -65,7 +65,11 @@ pub(crate) fn missing_keys(cluster: &Cluster) -> impl Iterator<Item = &Arc<Scope
     })
 }
 
-fn options(keys: &KeyArgs) -> Result<OpenOptions, Failure> {
+/// Where principal keys are, as the command line says.
+///
+/// # Errors
+/// If a file that it names cannot be read.
+pub(crate) fn options(keys: &KeyArgs) -> Result<OpenOptions, Failure> {
     let mut options = OpenOptions::new();
     for keyring in &keys.keyrings {
         // A keyring that is not there has no keys, to the provider; to whoever names it, it is a mistake.

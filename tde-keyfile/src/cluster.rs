@@ -44,6 +44,11 @@ pub use options::OpenOptions;
 pub use providers::{ListedProvider, Provider, ProviderRecordError, ProvidersFile};
 pub use scope::{RangeCounts, Scope, ScopeKind, ScopeState};
 pub use unlock::UnlockedKey;
+#[cfg(all(feature = "write", unix))]
+pub(crate) use {
+    open::KeyDirectory,
+    unlock::{ProviderLookup, places_of, try_key, unlock},
+};
 
 /// The key files of a data directory, read once by [`Cluster::open`]. Nothing is read again later, and
 /// internal keys are unwrapped only when asked for.

@@ -2,6 +2,8 @@
 //!
 //! Nothing here allocates, touches a file, or knows where a principal key comes from. Every parser
 //! takes any bytes and answers with a view or a [`FormatError`] that names file kind, offset and field.
+//! Beside each stands what writes the same layout: one header, entry or record at a time, into an array.
+//! Bytes without a meaning are written as zeros; those that were read are handed back as they stood.
 //!
 //! | file | module | written by `pg_tde` |
 //! |---|---|---|
@@ -20,6 +22,7 @@
 
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
+mod encode;
 mod error;
 pub mod header;
 pub mod keyring;
@@ -31,6 +34,7 @@ pub mod providers;
 pub mod relation_keys;
 pub mod wal_keys;
 
+pub use encode::{EncodeError, EntryBytes};
 pub use error::{FileKind, FormatError, FormatErrorKind};
 
 /// The bytes after the last whole record of a file, left by a write that did not finish.

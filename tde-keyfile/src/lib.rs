@@ -13,6 +13,8 @@ extern crate std;
 
 #[cfg(feature = "std")]
 pub mod cluster;
+#[cfg(all(feature = "write", unix))]
+pub mod edit;
 #[cfg(feature = "std")]
 mod file;
 pub mod format;

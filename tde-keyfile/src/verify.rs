@@ -28,6 +28,8 @@
 
 mod bad_pages;
 mod finding;
+#[cfg(all(feature = "write", unix))]
+mod interrupted;
 mod iv_search;
 mod key_files;
 mod key_search;
@@ -101,6 +103,8 @@ pub fn verify(cluster: &Cluster, options: &VerifyOptions, observer: &mut dyn Obs
     let wal = Wal::of(&mut run, control.as_ref(), &scan.wal);
     let wal_bytes = wal.as_ref().map_or(0, Wal::bytes);
     run.observer.total(scan.relation_bytes().saturating_add(wal_bytes));
+    #[cfg(all(feature = "write", unix))]
+    interrupted::look_for_interrupted_work(&mut run);
     key_files::verify_key_files(&mut run, cluster, &scan);
     let mut keys = KeySearch::new(options.max_keys_tried);
     for files in scan.relations.chunk_by(|a, b| a.path.locator == b.path.locator) {

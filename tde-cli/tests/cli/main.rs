@@ -6,6 +6,7 @@
 mod corpus;
 mod damage;
 mod decrypt;
+mod edit;
 mod keys;
 mod output;
 mod partial;

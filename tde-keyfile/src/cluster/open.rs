@@ -4,6 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -34,8 +35,18 @@ impl Cluster {
     /// [`ClusterError`] if there is no `pg_tde` directory, or it cannot be listed.
     pub fn open(data_directory: impl AsRef<Path>, options: &OpenOptions) -> Result<Self, ClusterError> {
         let directory = data_directory.as_ref();
-        let mut opener = Opener { directory, options, providers: BTreeMap::new(), notes: Vec::new() };
-        let files = list(&directory.join(names::DIRECTORY))?;
+        let source = OnDisk { directory: directory.join(names::DIRECTORY), limit: options.size_limit() };
+        Self::open_from(&source, directory, options)
+    }
+
+    /// As [`open`](Self::open), with the files of `pg_tde/` from anywhere.
+    pub(crate) fn open_from(
+        source: &dyn KeyDirectory,
+        directory: &Path,
+        options: &OpenOptions,
+    ) -> Result<Self, ClusterError> {
+        let mut opener = Opener { source, directory, options, providers: BTreeMap::new(), notes: Vec::new() };
+        let files = list(source)?;
         for (name, file) in &files {
             opener.note_by_name(name, *file);
         }
@@ -64,26 +75,54 @@ impl Cluster {
     }
 }
 
-/// The names in the key directory, in order.
-fn list(directory: &Path) -> Result<Vec<(String, FileName)>, ClusterError> {
-    let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-            ClusterError::NoKeyDirectory { path: directory.to_path_buf() }
-        }
-        _ => ClusterError::Directory(FileError::new(directory, FileErrorKind::Io(error))),
-    };
-    let mut files = Vec::new();
-    for entry in fs::read_dir(directory).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        // A name that is not UTF-8 is none of pg_tde's.
-        let file = name.to_str().map_or(FileName::Foreign, FileName::parse);
-        files.push((name.to_string_lossy().into_owned(), file));
+/// Where the files of `pg_tde/` are read from.
+pub(crate) trait KeyDirectory {
+    /// The names in the directory, in no order.
+    fn names(&self) -> Result<Vec<OsString>, ClusterError>;
+
+    /// The whole of one file.
+    fn read(&self, name: &str) -> Result<Vec<u8>, FileError>;
+}
+
+struct OnDisk {
+    directory: PathBuf,
+    limit: u64,
+}
+
+impl KeyDirectory for OnDisk {
+    fn names(&self) -> Result<Vec<OsString>, ClusterError> {
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                ClusterError::NoKeyDirectory { path: self.directory.clone() }
+            }
+            _ => ClusterError::Directory(FileError::new(&self.directory, FileErrorKind::Io(error))),
+        };
+        let entries = fs::read_dir(&self.directory).map_err(failed)?;
+        entries.map(|entry| entry.map(|entry| entry.file_name()).map_err(failed)).collect()
     }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>, FileError> {
+        read_bounded(&self.directory.join(name), self.limit)
+    }
+}
+
+/// The names in the key directory, in order.
+fn list(source: &dyn KeyDirectory) -> Result<Vec<(String, FileName)>, ClusterError> {
+    let mut files: Vec<_> = source
+        .names()?
+        .into_iter()
+        .map(|name| {
+            // A name that is not UTF-8 is none of pg_tde's.
+            let file = name.to_str().map_or(FileName::Foreign, FileName::parse);
+            (name.to_string_lossy().into_owned(), file)
+        })
+        .collect();
     files.sort_by(|(a, _), (b, _)| a.cmp(b));
     Ok(files)
 }
 
 struct Opener<'a> {
+    source: &'a dyn KeyDirectory,
     directory: &'a Path,
     options: &'a OpenOptions,
     providers: BTreeMap<Oid, ProvidersFile>,
@@ -104,13 +143,14 @@ impl Opener<'_> {
             FileName::RelationKeys(_)
             | FileName::WalKeys
             | FileName::Providers(_)
+            | FileName::Writer
             | FileName::KeysVersion => return,
         };
         self.note(name, kind);
     }
 
     fn read(&self, name: &str) -> Result<Vec<u8>, FileError> {
-        read_bounded(&self.directory.join(relative(name)), self.options.size_limit())
+        self.source.read(name)
     }
 
     fn read_providers(&mut self, name: &str, oid: Oid) {

@@ -77,12 +77,12 @@ impl OpenOptions {
         self
     }
 
-    pub(super) const fn size_limit(&self) -> u64 {
+    pub(crate) const fn size_limit(&self) -> u64 {
         self.max_key_file_size
     }
 
     /// The keyrings that stand in for a provider of this name, or for one of which nothing is known.
-    pub(super) fn keyrings_for(&self, provider: Option<&ProviderName>) -> impl Iterator<Item = &FileKeyring> {
+    pub(crate) fn keyrings_for(&self, provider: Option<&ProviderName>) -> impl Iterator<Item = &FileKeyring> {
         self.keyrings.iter().filter_map(move |(only, keyring)| match (only, provider) {
             (None, _) => Some(keyring),
             (Some(only), Some(provider)) => only.matches(provider).then_some(keyring),
@@ -90,7 +90,7 @@ impl OpenOptions {
         })
     }
 
-    pub(super) fn principal_keys_named(&self, name: &PrincipalKeyName) -> impl Iterator<Item = &KeyFile> {
+    pub(crate) fn principal_keys_named(&self, name: &PrincipalKeyName) -> impl Iterator<Item = &KeyFile> {
         self.principal_keys.iter().filter(move |key| key.name().matches(name))
     }
 

@@ -76,7 +76,7 @@ impl ProvidersFile {
     }
 
     /// The first record with this id that is not deleted.
-    pub(super) fn find(&self, id: ProviderId) -> Option<&ListedProvider> {
+    pub(crate) fn find(&self, id: ProviderId) -> Option<&ListedProvider> {
         self.records.iter().find(|record| record.id == id && !record.is_deleted())
     }
 }

@@ -6,6 +6,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use std::path::Path;
 
@@ -21,7 +22,7 @@ use crate::provider::{FileKeyring, KeyProvider, ProviderError};
 /// The principal key of a scope, after the scope's header was verified with it.
 #[derive(Debug)]
 pub struct UnlockedKey {
-    wrap_key: WrapKey,
+    wrap_key: Arc<WrapKey>,
     place: String,
     truncated: bool,
 }
@@ -29,8 +30,14 @@ pub struct UnlockedKey {
 impl UnlockedKey {
     /// The key, ready to unwrap internal keys.
     #[must_use]
-    pub const fn wrap_key(&self) -> &WrapKey {
+    pub fn wrap_key(&self) -> &WrapKey {
         &self.wrap_key
+    }
+
+    /// The same, to be kept beyond the cluster.
+    #[cfg(all(feature = "write", unix))]
+    pub(crate) fn shared(&self) -> Arc<WrapKey> {
+        Arc::clone(&self.wrap_key)
     }
 
     /// Where the key came from, for messages: `keyring file /srv/keys/demo.keys`.
@@ -48,14 +55,14 @@ impl UnlockedKey {
 
 /// What is known of the provider that a header names.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum ProviderLookup<'a> {
+pub(crate) enum ProviderLookup<'a> {
     Found(&'a Provider),
     Damaged(&'a ProviderRecordError),
     Absent,
 }
 
 /// Finds the key that made the header's signature.
-pub(super) fn unlock(
+pub(crate) fn unlock(
     header: &UnverifiedHeader<'_>,
     lookup: ProviderLookup<'_>,
     data_directory: &Path,
@@ -95,7 +102,7 @@ pub(super) fn unlock(
 }
 
 /// The places to ask for the keys of a provider; none if nothing here reaches its kind.
-fn places_of(
+pub(crate) fn places_of(
     provider: &Provider,
     data_directory: &Path,
     options: &OpenOptions,
@@ -165,18 +172,19 @@ impl Search<'_> {
     }
 }
 
-fn try_key(
+/// The key, if it made the header's signature.
+pub(crate) fn try_key(
     header: &UnverifiedHeader<'_>,
     key: &PrincipalKey,
     place: &dyn KeyProvider,
 ) -> Option<UnlockedKey> {
     let wrap_key = WrapKey::new(key);
     if header.verify(&wrap_key).is_ok() {
-        return Some(UnlockedKey { wrap_key, place: place.place(), truncated: false });
+        return Some(UnlockedKey { wrap_key: Arc::new(wrap_key), place: place.place(), truncated: false });
     }
     // `pg_tde` 1.0 took a key of any length and used its first 16 bytes; it wrote version 3 only.
     let Some((first, [_, ..])) = key.expose_bytes().split_first_chunk::<16>() else { return None };
     let wrap_key = WrapKey::new(&PrincipalKey::from_slice(first).ok()?);
     let verified = header.magic() == Magic::RelationKeys3 && header.verify(&wrap_key).is_ok();
-    verified.then(|| UnlockedKey { wrap_key, place: place.place(), truncated: true })
+    verified.then(|| UnlockedKey { wrap_key: Arc::new(wrap_key), place: place.place(), truncated: true })
 }

@@ -19,8 +19,9 @@ use core::fmt;
 
 use tde_core::WrapKey;
 use zerocopy::little_endian::{I32, I64, U32};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+use zerocopy::{FromBytes, FromZeros as _, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use super::encode::{EncodeError, put_text};
 use super::error::{FileKind, FormatError, FormatErrorKind};
 use crate::name::PrincipalKeyName;
 use crate::oid::Oid;
@@ -140,6 +141,12 @@ pub struct PrincipalKeyInfo {
 }
 
 impl PrincipalKeyInfo {
+    /// What a new header is to say.
+    #[must_use]
+    pub const fn new(database: Oid, provider: ProviderId, set_time: SetTime, name: PrincipalKeyName) -> Self {
+        Self { database, provider, set_time, name }
+    }
+
     /// The database that the key was set for; 1663 is the default key, 1664 the server.
     #[must_use]
     pub const fn database(&self) -> Oid {
@@ -211,6 +218,12 @@ impl<'a> UnverifiedHeader<'a> {
         Ok((Self { layout, magic, claims }, entries))
     }
 
+    /// The header as it stands in the file, undefined bytes included.
+    #[must_use]
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.layout.as_bytes()
+    }
+
     /// Kind and version of the file.
     #[must_use]
     pub const fn magic(&self) -> Magic {
@@ -234,6 +247,46 @@ impl<'a> UnverifiedHeader<'a> {
         })?;
         Ok(VerifiedHeader(*self))
     }
+}
+
+/// The bytes of a header, signed with the principal key that it names.
+///
+/// Draw `iv` anew for every header: two signatures with one vector give the power to forge more.
+///
+/// ```
+/// use tde_core::{PrincipalKey, WrapKey};
+/// use tde_keyfile::Oid;
+/// use tde_keyfile::format::header::{Magic, PrincipalKeyInfo, ProviderId, SetTime, sign};
+/// use tde_keyfile::format::relation_keys::RelationKeys;
+///
+/// let key = WrapKey::new(&PrincipalKey::from_slice(&[7; 16])?);
+/// let time = SetTime { seconds: 1_750_000_000, microseconds: 0 };
+/// let info = PrincipalKeyInfo::new(Oid::new(16384), ProviderId::new(1), time, "demo-key".parse()?);
+/// let file = sign(Magic::RelationKeys4, &info, &key, &[0xa0; 16])?;
+/// let keys = RelationKeys::parse(&file)?.expect("it is not empty");
+/// assert_eq!(keys.header().verify(&key)?.info(), &info);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`EncodeError::Wrap`], which a vector of 16 bytes never causes.
+pub fn sign(
+    magic: Magic,
+    info: &PrincipalKeyInfo,
+    key: &WrapKey,
+    iv: &[u8; 16],
+) -> Result<[u8; HEADER_SIZE], EncodeError> {
+    let mut layout = HeaderLayout::new_zeroed();
+    layout.magic = magic.bytes();
+    let signed = &mut layout.signed;
+    signed.info.database.set(info.database.get());
+    signed.info.provider.set(info.provider.get());
+    signed.info.seconds.set(info.set_time.seconds);
+    signed.info.microseconds.set(info.set_time.microseconds);
+    put_text(&mut signed.info.name, info.name.as_bytes(), "principal key name", 255)?;
+    signed.iv = *iv;
+    signed.tag = key.sign(iv, signed.info.as_bytes())?;
+    Ok(zerocopy::transmute!(layout))
 }
 
 /// Damage, or a version that is not read here? The low three bytes tell the kind, the last the version.

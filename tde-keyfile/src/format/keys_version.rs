@@ -40,6 +40,12 @@ impl KeysVersion {
         }
     }
 
+    /// The bytes of the file.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 8] {
+        zerocopy::transmute!(self)
+    }
+
     /// The magic of the relation key files, if it is one that this crate knows.
     #[must_use]
     pub fn relation_keys(&self) -> Option<Magic> {

@@ -34,6 +34,9 @@ pub enum FileName {
     ServerKeys1,
     /// `pg_tde_<oid>_map` or `pg_tde_<oid>_dat`: the file pair of releases before 1.0.
     BetaKeys(Oid),
+    /// `tde.lock`, `tde.journal`, `tde-<id>-<index>.new`: of the writers of this project, and nobody's business
+    /// but theirs.
+    Writer,
     /// Not a name that `pg_tde` uses.
     Foreign,
 }
@@ -47,6 +50,8 @@ impl FileName {
             "wal_keys.r" => return Self::WalKeysTemporary,
             KEYS_VERSION => return Self::KeysVersion,
             "1664_keys" => return Self::ServerKeys1,
+            "tde.lock" | "tde.journal" => return Self::Writer,
+            _ if name.starts_with("tde-") && name.ends_with(".new") => return Self::Writer,
             _ => {}
         }
         let with_suffix = |suffix| name.strip_suffix(suffix).and_then(parse_signed);

@@ -15,8 +15,9 @@
 use core::fmt;
 
 use zerocopy::little_endian::{I32, U32};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+use zerocopy::{FromBytes, FromZeros as _, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use super::encode::{EncodeError, put_text};
 use super::error::{FileKind, FormatError, FormatErrorKind};
 use super::header::ProviderId;
 use super::{TornTail, whole_records};
@@ -123,6 +124,12 @@ impl<'a> ProviderRecord<'a> {
         ProviderId::new(self.layout.id.get())
     }
 
+    /// The record as it stands in the file.
+    #[must_use]
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.layout.as_bytes()
+    }
+
     /// Whether the provider was deleted, so that only its id is left.
     #[must_use]
     pub fn is_deleted(&self) -> bool {
@@ -166,6 +173,37 @@ impl<'a> ProviderRecord<'a> {
     fn error(&self, offset: u64, field: &'static str, kind: FormatErrorKind) -> FormatError {
         FormatError::new(FileKind::Providers, self.offset() + offset, field, kind)
     }
+}
+
+/// The bytes of a record. `options` is the JSON text as it is to stand there; it is not looked at here.
+///
+/// # Errors
+/// [`EncodeError::Text`] for options of more than 1023 bytes or with a NUL, and for a name of 127 bytes, which
+/// the field would hold but `pg_tde` does not accept.
+pub fn encode_record(
+    id: ProviderId,
+    name: &ProviderName,
+    kind: ProviderKind,
+    options: &str,
+) -> Result<[u8; RECORD_SIZE], EncodeError> {
+    let mut layout = RecordLayout::new_zeroed();
+    layout.id.set(id.get());
+    put_text(&mut layout.name, name.as_bytes(), "provider name", 126)?;
+    put_text(&mut layout.options, options.as_bytes(), "provider options", 1023)?;
+    layout.kind.set(match kind {
+        ProviderKind::File => 1,
+        ProviderKind::VaultV2 => 2,
+        ProviderKind::Kmip => 3,
+    });
+    Ok(zerocopy::transmute!(layout))
+}
+
+/// The bytes of a deleted record: zeros but for the id.
+#[must_use]
+pub fn encode_deleted(id: ProviderId) -> [u8; RECORD_SIZE] {
+    let mut layout = RecordLayout::new_zeroed();
+    layout.id.set(id.get());
+    zerocopy::transmute!(layout)
 }
 
 /// `KeyringProviderRecord`.

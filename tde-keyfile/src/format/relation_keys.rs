@@ -10,6 +10,7 @@ mod v4;
 
 use tde_core::{BaseIv, Cipher, InternalKey, WrapKey};
 
+use super::encode::EncodeError;
 use super::error::{FileKind, FormatError, FormatErrorKind};
 use super::header::{HEADER_SIZE, Magic, UnverifiedHeader};
 use super::{TornTail, whole_records};
@@ -17,6 +18,50 @@ use crate::oid::{Oid, RelationNumber};
 
 /// How long an entry is in all versions, in bytes.
 pub const ENTRY_SIZE: usize = 96;
+
+/// The version of a relation key file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Version {
+    /// `pg_tde` 1.0 to 2.1: AES-128 only.
+    V3,
+    /// `pg_tde` 2.2.
+    V4,
+}
+
+impl Version {
+    /// The magic number of files of this version.
+    #[must_use]
+    pub const fn magic(self) -> Magic {
+        match self {
+            Self::V3 => Magic::RelationKeys3,
+            Self::V4 => Magic::RelationKeys4,
+        }
+    }
+}
+
+/// The bytes of a free slot.
+pub const EMPTY_ENTRY: [u8; ENTRY_SIZE] = [0; ENTRY_SIZE];
+
+/// The bytes of an entry with a relation's key, wrapped under the principal key.
+///
+/// Draw `iv` anew for every wrap: two wraps with one vector give the keys away.
+///
+/// # Errors
+/// [`EncodeError::Cipher`] for a key that is not one of AES-128 in version 3.
+pub fn seal_entry(
+    version: Version,
+    tablespace: Oid,
+    relation: RelationNumber,
+    key: &InternalKey,
+    wrap_key: &WrapKey,
+    iv: &[u8; 16],
+) -> Result<[u8; ENTRY_SIZE], EncodeError> {
+    match version {
+        Version::V3 => v3::seal(tablespace, relation, key, wrap_key, iv),
+        Version::V4 => v4::seal(tablespace, relation, key, wrap_key, iv),
+    }
+}
 
 /// A relation key file that has a header.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +113,15 @@ impl<'a> RelationKeys<'a> {
     #[must_use]
     pub const fn header(&self) -> &UnverifiedHeader<'a> {
         &self.header
+    }
+
+    /// The version of the file.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        match self.entries {
+            Entries::V3(_) => Version::V3,
+            Entries::V4(_) => Version::V4,
+        }
     }
 
     /// How many whole entries there are, EMPTY ones included.
@@ -147,7 +201,8 @@ struct Fields<'a> {
     tag: &'a [u8; 16],
     tag_offset: u64,
     wrapped_key: &'a [u8],
-    is_zero: bool,
+    /// All of the entry.
+    bytes: &'a [u8],
 }
 
 /// One entry, of whatever type.
@@ -171,6 +226,12 @@ pub enum EntryState<'a> {
 }
 
 impl<'a> RelationEntry<'a> {
+    /// The entry as it stands in the file, undefined bytes included.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.fields.bytes
+    }
+
     /// The place of the entry, counted from 0.
     #[must_use]
     pub const fn index(&self) -> usize {
@@ -202,7 +263,7 @@ impl<'a> RelationEntry<'a> {
     /// well be encrypted, so this must not be taken for "no key".
     pub fn state(&self) -> Result<EntryState<'a>, FormatError> {
         match self.fields.entry_type {
-            (0, _) => Ok(EntryState::Empty { zero: self.fields.is_zero }),
+            (0, _) => Ok(EntryState::Empty { zero: self.as_bytes().iter().all(|&byte| byte == 0) }),
             (1, _) => {
                 let (id, offset) = self.fields.cipher;
                 let cipher = Cipher::from_id(id).map_err(|_| {

@@ -10,11 +10,55 @@ mod v1;
 mod v2;
 
 use tde_core::{BaseIv, Cipher, InternalKey, WrapKey};
-use tde_wal::{Location, Lsn, RangeKind, TimelineId};
+use tde_wal::{Location, Lsn, RangeEntry, RangeKind, TimelineId};
 
+use super::encode::{EncodeError, EntryBytes};
 use super::error::{FileKind, FormatError, FormatErrorKind};
 use super::header::{HEADER_SIZE, Magic, UnverifiedHeader};
 use super::{TornTail, whole_records};
+
+/// The version of a WAL key file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Version {
+    /// `pg_tde` 2.0 and 2.1: AES-128 only.
+    V1,
+    /// `pg_tde` 2.2.
+    V2,
+}
+
+impl Version {
+    /// The magic number of files of this version.
+    #[must_use]
+    pub const fn magic(self) -> Magic {
+        match self {
+            Self::V1 => Magic::WalKeys1,
+            Self::V2 => Magic::WalKeys2,
+        }
+    }
+}
+
+/// The start of an entry that no WAL was written under yet.
+pub const NOT_STARTED: Location = Location { timeline: TimelineId::new(0), lsn: Lsn::new(0) };
+
+/// The bytes of an entry, its key wrapped under the server's principal key.
+///
+/// UNENCRYPTED entries need a key too, which is never used. Draw `iv` anew for every wrap.
+///
+/// # Errors
+/// [`EncodeError::Cipher`] for a key that is not one of AES-128 in version 1.
+pub fn seal_entry(
+    version: Version,
+    range: RangeEntry,
+    key: &InternalKey,
+    wrap_key: &WrapKey,
+    iv: &[u8; 16],
+) -> Result<EntryBytes, EncodeError> {
+    match version {
+        Version::V1 => v1::seal(range, key, wrap_key, iv),
+        Version::V2 => v2::seal(range, key, wrap_key, iv),
+    }
+}
 
 /// A WAL key file that has a header.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +99,15 @@ impl<'a> WalKeys<'a> {
     #[must_use]
     pub const fn header(&self) -> &UnverifiedHeader<'a> {
         &self.header
+    }
+
+    /// The version of the file.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        match self.entries {
+            Entries::V1(_) => Version::V1,
+            Entries::V2(_) => Version::V2,
+        }
     }
 
     /// How many whole entries there are, INVALID and unused ones included.
@@ -123,6 +176,8 @@ struct Fields<'a> {
     tag: &'a [u8; 16],
     tag_offset: u64,
     wrapped_key: &'a [u8],
+    /// All of the entry.
+    bytes: &'a [u8],
 }
 
 /// One entry: where its range begins, of what kind the range is, and its wrapped key.
@@ -152,6 +207,24 @@ impl<'a> WalKeyEntry<'a> {
             }
         };
         Ok(Self { index, offset, kind, cipher, fields })
+    }
+
+    /// The entry as it stands in the file, undefined bytes included.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.fields.bytes
+    }
+
+    /// The entry with another start and otherwise the same bytes; no tag covers the start.
+    #[must_use]
+    pub fn with_start(&self, start: Location) -> EntryBytes {
+        // The start has the same place in a version, whatever the entry.
+        let at = if self.fields.bytes.len() == size_of::<v1::EntryLayout>() { 48 } else { 8 };
+        let mut entry = EntryBytes::new(self.fields.bytes);
+        entry.put(at, &start.lsn.get().to_le_bytes());
+        entry.put(at + 8, &start.timeline.get().to_le_bytes());
+        entry.put(at + 12, &[0; 4]);
+        entry
     }
 
     /// The place of the entry, counted from 0.
@@ -210,9 +283,22 @@ impl<'a> WalKeyEntry<'a> {
         let error = |field, kind| {
             FormatError::new(FileKind::WalKeys, self.offset + self.fields.tag_offset, field, kind)
         };
-        let (RangeKind::Unencrypted | RangeKind::Encrypted, Some(cipher)) = (self.kind, self.cipher) else {
+        if self.kind == RangeKind::Invalid {
             return Err(error("entry", FormatErrorKind::NoKey));
+        }
+        self.unwrap_whatever_kind(key)
+    }
+
+    /// As [`unwrap_key`](Self::unwrap_key), for INVALID entries too: in version 1 their tag still matches, and in
+    /// version 2 where they were wrapped with that type, as `pg_tde` 2.2 does when it converts version 1.
+    ///
+    /// # Errors
+    /// [`FormatErrorKind::Authentication`]; [`FormatErrorKind::NoKey`] for an INVALID entry of unknown cipher.
+    pub fn unwrap_whatever_kind(&self, key: &WrapKey) -> Result<InternalKey, FormatError> {
+        let error = |field, kind| {
+            FormatError::new(FileKind::WalKeys, self.offset + self.fields.tag_offset, field, kind)
         };
+        let Some(cipher) = self.cipher else { return Err(error("entry", FormatErrorKind::NoKey)) };
         let Fields { associated_data, iv, tag, wrapped_key, .. } = self.fields;
         let wrapped = wrapped_key.get(..cipher.key_len()).unwrap_or(wrapped_key);
         key.open_internal_key(cipher, self.base_iv(), iv, associated_data, wrapped, tag)

@@ -101,6 +101,13 @@ pub enum Problem {
         /// What the unwrapping says.
         error: String,
     },
+    /// A change of several key files was interrupted: some have their new content, others still the old.
+    InterruptedChange {
+        /// What the change was.
+        description: String,
+        /// How many of its files are not yet as they are to be.
+        pending: usize,
+    },
     /// A page of a relation is not what a server would accept.
     Page(PageCondition),
     /// A page was changed by a WAL record that lies beyond the end of WAL.
@@ -203,6 +210,8 @@ pub enum Cause {
     },
     /// A page of an earlier use of the segment file.
     Recycled,
+    /// A crash in the middle of a change that can be completed or undone.
+    Interrupted,
     /// Cannot be told.
     Unknown,
 }
@@ -257,6 +266,7 @@ impl Cause {
             Self::Missing => "missing",
             Self::RangeMoved { .. } => "range-moved",
             Self::Recycled => "recycled",
+            Self::Interrupted => "interrupted",
             Self::Unknown => "unknown",
         }
     }
@@ -272,6 +282,7 @@ impl Problem {
             Self::PrincipalKey { .. } => "principal-key",
             Self::HeaderSignature { .. } => "header-signature",
             Self::KeyEntry { .. } => "key-entry",
+            Self::InterruptedChange { .. } => "interrupted-change",
             Self::Page(PageCondition::Checksum { .. }) => "page-checksum",
             Self::Page(_) => "page-header",
             Self::LsnBeyondWal { .. } => "page-lsn",
@@ -326,6 +337,10 @@ impl fmt::Display for Problem {
             Self::WalPage { error, resumes: Some(page) } | Self::WalRecord { error, resumes: Some(page) } => {
                 write!(f, "{error}, WAL is valid again from {page}")
             }
+            Self::InterruptedChange { description, pending } => write!(
+                f,
+                "a change of key files ({description}) was interrupted; {pending} of its files are not yet in place"
+            ),
             Self::Page(condition) => condition.fmt(f),
             Self::LsnBeyondWal { lsn, end } => {
                 write!(f, "page LSN {lsn} lies beyond the end of WAL, {end}")
@@ -397,6 +412,9 @@ impl fmt::Display for Cause {
                 f.write_str("stored as plaintext: a range's start was moved, or it was never encrypted")
             }
             Self::Recycled => f.write_str("left over from an earlier use of the segment file"),
+            Self::Interrupted => f.write_str(
+                "interrupted: run `tde repair`, which completes or undoes it, before anything else",
+            ),
             Self::Unknown => f.write_str("cause unknown"),
         }
     }

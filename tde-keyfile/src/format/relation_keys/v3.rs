@@ -18,9 +18,14 @@
 //! is not read here, and those types are unknown ones.
 
 use zerocopy::little_endian::{U32, U64};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+use zerocopy::{FromBytes, FromZeros as _, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::Fields;
+use tde_core::{Cipher, InternalKey, WrapKey};
+
+use super::{ENTRY_SIZE, Fields};
+use crate::format::encode::EncodeError;
+use crate::format::header::Magic;
+use crate::oid::{Oid, RelationNumber};
 
 #[derive(Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
@@ -71,7 +76,29 @@ impl EntryLayout {
             tag: &self.tag,
             tag_offset: 80,
             wrapped_key: &self.wrapped_key,
-            is_zero: self.as_bytes().iter().all(|&byte| byte == 0),
+            bytes: self.as_bytes(),
         }
     }
+}
+
+pub(super) fn seal(
+    tablespace: Oid,
+    relation: RelationNumber,
+    key: &InternalKey,
+    wrap_key: &WrapKey,
+    iv: &[u8; 16],
+) -> Result<[u8; ENTRY_SIZE], EncodeError> {
+    if key.cipher() != Cipher::Aes128 {
+        return Err(EncodeError::Cipher { version: Magic::RelationKeys3, cipher: key.cipher() });
+    }
+    let mut layout = EntryLayout::new_zeroed();
+    layout.associated_data.tablespace.set(tablespace.get());
+    layout.associated_data.relation.set(relation.get());
+    layout.associated_data.entry_type.set(1);
+    layout.base_iv = *key.base_iv().as_bytes();
+    layout.repeated_type.set(1);
+    layout.iv = *iv;
+    let EntryLayout { associated_data, wrapped_key, tag, .. } = &mut layout;
+    *tag = wrap_key.seal_internal_key(key, iv, associated_data.as_bytes(), wrapped_key)?;
+    Ok(zerocopy::transmute!(layout))
 }

@@ -12,9 +12,13 @@
 //! | 64 | 32 | wrapped key; the second half is undefined for AES-128 | yes, but for that half |
 
 use zerocopy::little_endian::U32;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+use zerocopy::{FromBytes, FromZeros as _, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::Fields;
+use tde_core::{InternalKey, WrapKey};
+
+use super::{ENTRY_SIZE, Fields};
+use crate::format::encode::EncodeError;
+use crate::oid::{Oid, RelationNumber};
 
 #[derive(Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
@@ -61,7 +65,27 @@ impl EntryLayout {
             tag: &self.tag,
             tag_offset: 32,
             wrapped_key: &self.wrapped_key,
-            is_zero: self.as_bytes().iter().all(|&byte| byte == 0),
+            bytes: self.as_bytes(),
         }
     }
+}
+
+pub(super) fn seal(
+    tablespace: Oid,
+    relation: RelationNumber,
+    key: &InternalKey,
+    wrap_key: &WrapKey,
+    iv: &[u8; 16],
+) -> Result<[u8; ENTRY_SIZE], EncodeError> {
+    let mut layout = EntryLayout::new_zeroed();
+    layout.associated_data.cipher.set(key.cipher().id());
+    layout.associated_data.tablespace.set(tablespace.get());
+    layout.associated_data.relation.set(relation.get());
+    layout.associated_data.entry_type.set(1);
+    layout.iv = *iv;
+    layout.base_iv = *key.base_iv().as_bytes();
+    let EntryLayout { associated_data, wrapped_key, tag, .. } = &mut layout;
+    let wrapped = wrapped_key.get_mut(..key.cipher().key_len()).unwrap_or_default();
+    *tag = wrap_key.seal_internal_key(key, iv, associated_data.as_bytes(), wrapped)?;
+    Ok(zerocopy::transmute!(layout))
 }

@@ -15,9 +15,14 @@
 //! | 80 | 16 | tag | |
 
 use zerocopy::little_endian::{U32, U64};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+use zerocopy::{FromBytes, FromZeros as _, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use tde_core::{Cipher, InternalKey, WrapKey};
+use tde_wal::RangeEntry;
 
 use super::Fields;
+use crate::format::encode::{EncodeError, EntryBytes};
+use crate::format::header::Magic;
 
 #[derive(Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
@@ -60,6 +65,28 @@ impl EntryLayout {
             tag: &self.tag,
             tag_offset: 80,
             wrapped_key: &self.wrapped_key,
+            bytes: self.as_bytes(),
         }
     }
+}
+
+pub(super) fn seal(
+    range: RangeEntry,
+    key: &InternalKey,
+    wrap_key: &WrapKey,
+    iv: &[u8; 16],
+) -> Result<EntryBytes, EncodeError> {
+    if key.cipher() != Cipher::Aes128 {
+        return Err(EncodeError::Cipher { version: Magic::WalKeys1, cipher: key.cipher() });
+    }
+    let mut layout = EntryLayout::new_zeroed();
+    layout.associated_data = [1, 0, 0, 0, 0, 0, 0, 0];
+    layout.base_iv = *key.base_iv().as_bytes();
+    layout.range_type.set(range.kind.id());
+    layout.start_lsn.set(range.start.lsn.get());
+    layout.start_timeline.set(range.start.timeline.get());
+    layout.iv = *iv;
+    let EntryLayout { associated_data, wrapped_key, tag, .. } = &mut layout;
+    *tag = wrap_key.seal_internal_key(key, iv, associated_data, wrapped_key)?;
+    Ok(EntryBytes::new(layout.as_bytes()))
 }

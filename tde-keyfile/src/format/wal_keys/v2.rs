@@ -16,9 +16,13 @@
 //! is also changed in place, to INVALID, and then the tag does not match any more.
 
 use zerocopy::little_endian::{U32, U64};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+use zerocopy::{FromBytes, FromZeros as _, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use tde_core::{InternalKey, WrapKey};
+use tde_wal::RangeEntry;
 
 use super::Fields;
+use crate::format::encode::{EncodeError, EntryBytes};
 
 #[derive(Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
@@ -66,6 +70,26 @@ impl EntryLayout {
             tag: &self.tag,
             tag_offset: 40,
             wrapped_key: &self.wrapped_key,
+            bytes: self.as_bytes(),
         }
     }
+}
+
+pub(super) fn seal(
+    range: RangeEntry,
+    key: &InternalKey,
+    wrap_key: &WrapKey,
+    iv: &[u8; 16],
+) -> Result<EntryBytes, EncodeError> {
+    let mut layout = EntryLayout::new_zeroed();
+    layout.associated_data.cipher.set(key.cipher().id());
+    layout.associated_data.range_type.set(range.kind.id());
+    layout.start_lsn.set(range.start.lsn.get());
+    layout.start_timeline.set(range.start.timeline.get());
+    layout.iv = *iv;
+    layout.base_iv = *key.base_iv().as_bytes();
+    let EntryLayout { associated_data, wrapped_key, tag, .. } = &mut layout;
+    let wrapped = wrapped_key.get_mut(..key.cipher().key_len()).unwrap_or_default();
+    *tag = wrap_key.seal_internal_key(key, iv, associated_data.as_bytes(), wrapped)?;
+    Ok(EntryBytes::new(layout.as_bytes()))
 }

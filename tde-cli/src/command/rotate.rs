@@ -1,0 +1,142 @@
+//! `tde rotate`: another principal key for a scope.
+
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+use tde_core::{Cipher, PrincipalKey};
+use tde_keyfile::cluster::{Provider, ScopeState};
+use tde_keyfile::edit::{Draft, KeyFiles, KeyringEdit, NewPrincipalKey};
+use tde_keyfile::storage::DiskStorage;
+use tde_keyfile::{Oid, PrincipalKeyName};
+
+use crate::args::{ClusterArgs, ScopeArg};
+use crate::edit::{Planned, WriteArgs, carry_out, failure, options};
+use crate::failure::{Failure, Status};
+
+const AFTER_HELP: &str = "\
+The server must be stopped. All internal keys of the scope are wrapped anew under the new key; data and
+WAL are not touched. `--scope default` takes the server and every database along that use the default key:
+all of them or none. Keep the old key: backups and standbys still need it.
+
+Exit status:
+  0  done
+  1  a key file is damaged, or a principal key does not fit its header; nothing was changed
+  2  could not run; nothing was changed, unless the message says otherwise
+
+Examples:
+  tde rotate /srv/pgdata --scope database 16384 --key db-key-2
+  tde rotate /srv/pgdata --scope default --key default-2026 --create --dry-run
+  tde rotate /srv/pgdata --scope server --key wal-2 --principal-key wal-2=/run/keys/wal-2.hex";
+
+/// Give a database, the server or the default another principal key
+#[derive(Args, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct RotateArgs {
+    #[command(flatten)]
+    cluster: ClusterArgs,
+
+    /// Whose key: `database OID`, `server` (WAL) or `default`
+    #[arg(long, value_name = "SCOPE", value_parser = ScopeArg::parse)]
+    scope: ScopeArg,
+
+    /// Name of the new principal key
+    #[arg(long, value_name = "NAME")]
+    key: PrincipalKeyName,
+
+    /// Name or number of the provider that has the new key [default: the one that has the old key]
+    #[arg(long, value_name = "PROVIDER", allow_hyphen_values = true)]
+    to_provider: Option<String>,
+
+    /// Make the new key, and add it to the keyring file of the provider
+    #[arg(long)]
+    create: bool,
+
+    /// Bits of a key that is made [default: as many as the old key has]
+    #[arg(long, value_name = "BITS", requires = "create")]
+    key_bits: Option<KeyBits>,
+
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+/// The length of a principal key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyBits {
+    #[value(name = "128")]
+    Bits128,
+    #[value(name = "256")]
+    Bits256,
+}
+
+impl KeyBits {
+    pub(crate) const fn cipher(self) -> Cipher {
+        match self {
+            Self::Bits128 => Cipher::Aes128,
+            Self::Bits256 => Cipher::Aes256,
+        }
+    }
+}
+
+pub(crate) fn run(args: &RotateArgs) -> Result<Status, Failure> {
+    let options = options(&args.cluster, &args.write)?;
+    carry_out(&args.cluster.data_directory, &options, &args.write, "rotate", |files| plan(args, files))
+}
+
+fn plan(args: &RotateArgs, files: &KeyFiles) -> Result<Planned, Failure> {
+    let ScopeArg(scope) = args.scope;
+    let provider = provider(args, files, scope)?;
+    let (key, keyring) = if args.create {
+        let (key, keyring) = create(args, files, scope, provider)?;
+        (key, Some(keyring))
+    } else {
+        (files.principal_key(provider, &args.key).map_err(failure)?, None)
+    };
+    let mut draft = Draft::new(files);
+    draft.rotate(scope, &key).map_err(failure)?;
+    let description = match scope {
+        Oid::PG_DEFAULT => "rotate the default principal key".to_owned(),
+        Oid::PG_GLOBAL => "rotate the server's principal key".to_owned(),
+        database => format!("rotate the principal key of database {database}"),
+    };
+    Ok(Planned { edit: draft.finish(&description), keyring })
+}
+
+fn provider<'f>(args: &RotateArgs, files: &'f KeyFiles, scope: Oid) -> Result<&'f Provider, Failure> {
+    match &args.to_provider {
+        Some(provider) => files.provider(scope, provider).map_err(failure),
+        None => {
+            let info = files.cluster().scope(scope).and_then(|scope| scope.principal_key());
+            let info = info.ok_or_else(|| failure(tde_keyfile::edit::EditError::NoPrincipalKey { scope }))?;
+            files.provider_by_id(scope, info.provider()).map_err(failure)
+        }
+    }
+}
+
+fn create(
+    args: &RotateArgs,
+    files: &KeyFiles,
+    scope: Oid,
+    provider: &Provider,
+) -> Result<(NewPrincipalKey, KeyringEdit), Failure> {
+    let keyring = files
+        .keyring_path(provider)
+        .map_err(|error| failure(error).advise("make the key at the provider, and leave `--create` out"))?;
+    let old = files.cluster().scope(scope).map(|scope| scope.state());
+    let cipher = match (args.key_bits, old) {
+        (Some(bits), _) => bits.cipher(),
+        (None, Some(ScopeState::Unlocked(key))) => key.wrap_key().cipher(),
+        (None, _) => Cipher::Aes256,
+    };
+    let key = PrincipalKey::random(cipher)?;
+    let edit = add_key(&keyring, &args.key, &key)?;
+    Ok((NewPrincipalKey::new(provider.id(), args.key, &key), edit))
+}
+
+/// A key to be added to a keyring file.
+pub(crate) fn add_key(
+    keyring: &Path,
+    name: &PrincipalKeyName,
+    key: &PrincipalKey,
+) -> Result<KeyringEdit, Failure> {
+    KeyringEdit::add_key(&DiskStorage::new(), keyring, name, key).map_err(failure)
+}

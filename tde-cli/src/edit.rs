@@ -1,0 +1,209 @@
+//! What commands that change a data directory share: `--dry-run`, what they say they did, and `--json`.
+
+use std::io::Write;
+use std::path::Path;
+
+use clap::Args;
+use serde_json::{Value, json};
+use tde_keyfile::edit::{Edit, EditError, EditOptions, Editor, KeyFiles, KeyringEdit, Step, ensure_stopped};
+use tde_keyfile::storage::{After, Before, Change, DiskStorage, Recovery};
+
+use crate::args::ClusterArgs;
+use crate::failure::{Failure, Status};
+use crate::open;
+use crate::output::{self, GOOD, HEADING, Printer, WARNING};
+
+/// Options of every command that writes.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Writing")]
+pub(crate) struct WriteArgs {
+    /// Say what would be done, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Print one JSON document instead (schema `tde.edit/1`)
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Go on although the cluster was not shut down cleanly, or its state is not known
+    ///
+    /// Recovery, which the next start of the server then begins with, may replay older changes of the same
+    /// files. Needed for copies without `global/pg_control`. A running server is refused all the same.
+    #[arg(long)]
+    pub(crate) allow_unclean_shutdown: bool,
+}
+
+/// A change, computed.
+pub(crate) struct Planned {
+    pub(crate) edit: Edit,
+    /// A principal key to be added to a keyring before.
+    pub(crate) keyring: Option<KeyringEdit>,
+}
+
+impl From<Edit> for Planned {
+    fn from(edit: Edit) -> Self {
+        Self { edit, keyring: None }
+    }
+}
+
+/// How the data directory is opened to be changed.
+///
+/// # Errors
+/// If a file named by an option cannot be read.
+pub(crate) fn options(cluster: &ClusterArgs, write: &WriteArgs) -> Result<EditOptions, Failure> {
+    let mut options = EditOptions::new("tde");
+    options.keys = open::options(&cluster.keys)?;
+    options.allow_unclean_shutdown = write.allow_unclean_shutdown;
+    Ok(options)
+}
+
+/// Computes a change, carries it out unless this is a dry run, and says what was done.
+///
+/// # Errors
+/// Whatever keeps the change from being made; then nothing was changed, unless the message says otherwise.
+pub(crate) fn carry_out(
+    data_directory: &Path,
+    options: &EditOptions,
+    write: &WriteArgs,
+    operation: &str,
+    plan: impl FnOnce(&KeyFiles) -> Result<Planned, Failure>,
+) -> Result<Status, Failure> {
+    let storage = DiskStorage::new();
+    let (planned, editor) = if write.dry_run {
+        ensure_stopped(&storage, data_directory, options).map_err(failure)?;
+        (plan(&KeyFiles::preview(&storage, data_directory, &options.keys).map_err(failure)?)?, None)
+    } else {
+        let editor = Editor::open(&storage, data_directory, options).map_err(failure)?;
+        (plan(editor.files())?, Some(editor))
+    };
+    let report = report(data_directory, write, operation, &planned, editor.as_ref());
+    let left_alone = planned.edit.steps().iter().any(|step| matches!(step, Step::LeftAlone { .. }));
+    let recovery = editor.as_ref().map(|editor| editor.recovery().clone()).unwrap_or(Recovery::Nothing);
+    let Planned { edit, keyring } = planned;
+    let (steps, ring) = (edit.steps().to_vec(), keyring.as_ref().map(|keyring| keyring.path().to_path_buf()));
+    let changes: Vec<_> = edit.plan().changes().iter().map(ToString::to_string).collect();
+    if let Some(editor) = editor {
+        // The key first: files that name a key which is nowhere would be lost.
+        if let Some(keyring) = keyring {
+            keyring.apply(&storage, "tde").map_err(failure)?;
+        }
+        if !edit.is_empty() {
+            editor.apply(edit).map_err(|error| {
+                let failed = failure(error);
+                match &ring {
+                    Some(ring) => failed.advise(format!(
+                        "the new principal key is in {} already: repeat the command without `--create`",
+                        ring.display()
+                    )),
+                    None => failed,
+                }
+            })?;
+        }
+    }
+    let mut out = Printer::new();
+    if write.json {
+        serde_json::to_writer_pretty(&mut out, &report)?;
+        writeln!(out)?;
+    } else {
+        print_recovery(&mut out, &recovery)?;
+        if let Some(ring) = &ring {
+            writeln!(out, "add the new principal key to keyring file {}", ring.display())?;
+        }
+        for step in steps.iter().filter(|step| !step.is_warning()) {
+            writeln!(out, "{}", output::printable(&step.to_string()))?;
+        }
+        if changes.is_empty() {
+            writeln!(out, "{GOOD}nothing to change{GOOD:#}")?;
+        } else {
+            let tense = if write.dry_run { "dry run, would" } else { "done" };
+            writeln!(out, "{HEADING}{tense}:{HEADING:#}")?;
+            for change in &changes {
+                writeln!(out, "  {change}")?;
+            }
+        }
+    }
+    for step in steps.iter().filter(|step| step.is_warning()) {
+        output::warning(output::printable(&step.to_string()), None);
+    }
+    Ok(if left_alone { Status::Wrong } else { Status::Good })
+}
+
+fn print_recovery(out: &mut Printer, recovery: &Recovery) -> Result<(), Failure> {
+    let (what, description) = match recovery {
+        Recovery::Completed { description, .. } => ("completed", description),
+        Recovery::Undone { description } => ("undone", description),
+        Recovery::Abandoned { description } => ("abandoned", description),
+        _ => return Ok(()),
+    };
+    writeln!(
+        out,
+        "{WARNING}an interrupted change was {what}:{WARNING:#} {}",
+        output::printable(description)
+    )?;
+    Ok(())
+}
+
+fn report(
+    data_directory: &Path,
+    write: &WriteArgs,
+    operation: &str,
+    planned: &Planned,
+    editor: Option<&Editor<'_>>,
+) -> Value {
+    let steps: Vec<_> = planned
+        .edit
+        .steps()
+        .iter()
+        .map(|step| json!({"action": step.action(), "description": step.to_string(), "warning": step.is_warning()}))
+        .collect();
+    let recovered = editor.and_then(|editor| match editor.recovery() {
+        Recovery::Completed { description, .. } => {
+            Some(json!({"outcome": "completed", "change": description}))
+        }
+        Recovery::Undone { description } => Some(json!({"outcome": "undone", "change": description})),
+        Recovery::Abandoned { description } => Some(json!({"outcome": "abandoned", "change": description})),
+        _ => None,
+    });
+    json!({
+        "schema": "tde.edit/1",
+        "operation": operation,
+        "data_directory": data_directory.display().to_string(),
+        "dry_run": write.dry_run,
+        "recovered": recovered,
+        "keyring": planned.keyring.as_ref().map(|keyring| keyring.path().display().to_string()),
+        "steps": steps,
+        "files": planned.edit.plan().changes().iter().map(file).collect::<Vec<_>>(),
+    })
+}
+
+fn file(change: &Change) -> Value {
+    let before = match change.before() {
+        Before::Content(hash) => Some(hash.size()),
+        _ => None,
+    };
+    let (kind, after) = match change.after() {
+        After::Removed => ("remove", None),
+        After::Content(content) => (if before.is_some() { "replace" } else { "create" }, Some(content.len())),
+        _ => ("replace", None),
+    };
+    json!({
+        "path": change.path().display().to_string(),
+        "change": kind,
+        "size_before": before,
+        "size_after": after,
+    })
+}
+
+/// The error of a command that changes keys.
+pub(crate) fn failure(error: EditError) -> Failure {
+    let advice = error.advice();
+    let failure = match error {
+        EditError::Scope(error) => return open::scope_failure(error),
+        error @ (EditError::Format { .. } | EditError::InvalidRange { .. }) => Failure::new(error).wrong(),
+        error => Failure::new(error),
+    };
+    match advice {
+        Some(advice) => failure.advise(advice),
+        None => failure,
+    }
+}

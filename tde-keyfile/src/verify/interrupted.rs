@@ -1,0 +1,55 @@
+//! Changes of key files that a crash interrupted.
+
+use alloc::format;
+use alloc::string::ToString as _;
+
+use super::finding::{Cause, Place, Problem};
+use super::run::Run;
+use crate::format::names;
+use crate::storage::{DiskStorage, Error, JOURNAL_NAME, JournalEntry, Phase, interrupted_work, read_file};
+
+/// The largest file that is read to tell whether it has its new content.
+const MAX_FILE_SIZE: u64 = 256 << 20;
+
+/// Reports a journal, which is a problem once files may have been replaced, and what else was left.
+pub(super) fn look_for_interrupted_work(run: &mut Run<'_>) {
+    let storage = DiskStorage::new();
+    let file = format!("{}/{JOURNAL_NAME}", names::DIRECTORY);
+    let work = match interrupted_work(&storage, run.data_directory, names::DIRECTORY) {
+        Ok(Some(work)) => work,
+        Ok(None) => return,
+        Err(error @ (Error::Journal { .. } | Error::NotRegular { .. } | Error::TooLarge { .. })) => {
+            let problem = Problem::Format { error: error.to_string() };
+            return run.finding(file, Place::File, problem, Cause::Damaged);
+        }
+        Err(error) => return run.note(file, error.to_string()),
+    };
+    for path in &work.temporaries {
+        let name = path.strip_prefix(run.data_directory).unwrap_or(path).display().to_string();
+        let known = work.journal.is_some();
+        let what = if known { "new content of" } else { "left by" };
+        run.note(
+            name,
+            format!("{what} an interrupted change; the next command that writes here takes care of it"),
+        );
+    }
+    let Some(journal) = work.journal else { return };
+    if journal.phase == Phase::Staging {
+        let what = &journal.description;
+        return run.note(
+            file,
+            format!("a change ({what}) was interrupted before it changed anything; `tde repair` removes what it left"),
+        );
+    }
+    let in_place = |entry: &JournalEntry| match read_file(
+        &storage,
+        &run.data_directory.join(&entry.path),
+        MAX_FILE_SIZE,
+    ) {
+        Ok(content) => entry.after == Some(content.hash()),
+        Err(error) => error.is_not_found() && entry.removed,
+    };
+    let pending = journal.entries.iter().filter(|entry| !in_place(entry)).count();
+    let problem = Problem::InterruptedChange { description: journal.description.clone(), pending };
+    run.finding(file, Place::File, problem, Cause::Interrupted);
+}
