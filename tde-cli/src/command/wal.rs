@@ -1,6 +1,7 @@
 //! `tde wal`: work on write-ahead log segments.
 
 pub(crate) mod archive;
+pub(crate) mod archive_key;
 pub(crate) mod decrypt;
 pub(crate) mod encrypt;
 pub(crate) mod ranges;
@@ -21,6 +22,7 @@ pub(crate) enum WalCommand {
     Archive(archive::ArchiveArgs),
     Restore(restore::RestoreArgs),
     Rekey(rekey::RekeyArgs),
+    ArchiveKey(archive_key::ArchiveKeyArgs),
     Ranges(ranges::RangesArgs),
 }
 
@@ -31,6 +33,7 @@ pub(crate) fn run(command: &WalCommand) -> Result<Status, Failure> {
         WalCommand::Archive(args) => Ok(archive::run(args)),
         WalCommand::Restore(args) => Ok(restore::run(args)),
         WalCommand::Rekey(args) => rekey::run(args),
+        WalCommand::ArchiveKey(args) => archive_key::run(args),
         WalCommand::Ranges(args) => ranges::run(args),
     }
 }

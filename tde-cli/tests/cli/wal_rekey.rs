@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -169,6 +170,65 @@ fn wal_of_other_keys_is_refused_and_nothing_is_written() {
     assert_eq!(fs::read_dir(out.path()).unwrap().count(), 0);
     let words = [text(&from), "-o", "-"];
     rekey(&a.data_directory(), &a.key_options(), &keys_of_c, &words).expect(2);
+}
+
+#[test]
+fn an_archive_can_have_a_key_of_its_own() {
+    let out = tempfile::tempdir().unwrap();
+    let (keys, ring) = (out.path().join("keys"), out.path().join("archive.per"));
+    let make = ["wal", "archive-key", text(&keys), "--keyring", text(&ring), "--key", "archive-key"];
+    let run = tde(make).expect(2);
+    assert!(run.stderr.contains("has no key") && run.stderr.contains("--create"), "{run}");
+    tde([&make[..], &["--create", "--dry-run"]].concat()).expect(0);
+    assert_eq!(fs::read_dir(out.path()).unwrap().count(), 0);
+    let run = tde([&make[..], &["--create", "--json"]].concat()).expect(0);
+    let report: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!((&report["schema"], &report["cipher"]), (&"tde.wal-archive-key/1".into(), &"aes_256".into()));
+    for (path, mode) in
+        [("", 0o700), ("pg_tde", 0o700), ("pg_tde/wal_keys", 0o600), ("pg_tde/1664_providers", 0o600)]
+    {
+        let found = fs::metadata(keys.join(path)).unwrap().permissions().mode() & 0o7777;
+        assert_eq!(found, mode, "{path}");
+    }
+    assert_eq!(fs::read_dir(&keys).unwrap().count(), 1);
+    assert_eq!(fs::metadata(&ring).unwrap().permissions().mode() & 0o7777, 0o600);
+    // Keys that segments may be under are never replaced.
+    let before = fs::read(keys.join("pg_tde/wal_keys")).unwrap();
+    let run = tde(make).expect(2);
+    assert!(run.stderr.contains("exists already"), "{run}");
+    assert_eq!(fs::read(keys.join("pg_tde/wal_keys")).unwrap(), before);
+    let run = tde(["wal", "ranges", text(&keys)]).expect(0);
+    assert!(run.stdout_text().contains("1 0/1") && run.stdout_text().contains("open"), "{run}");
+    let run = tde(["verify", text(&keys)]).expect(0);
+    assert!(!run.stdout_text().contains("error"), "{run}");
+
+    // Whatever cluster the WAL is of, and whichever timeline.
+    let mut segments = 0;
+    for corpus in Corpus::all().iter().filter(|corpus| !corpus.wal_segments().is_empty()) {
+        let archive = keys.join("pg_wal");
+        let mut line: Vec<OsString> = vec!["wal".into(), "rekey".into(), corpus.data_directory().into()];
+        line.extend(corpus.key_options());
+        line.extend(["--to", text(&keys)].map(OsString::from));
+        line.extend([pg_wal(corpus).into(), "--output-dir".into(), archive.clone().into()]);
+        tde(&line).expect(0);
+        let seen = reference_reader(&keys, &[ring.clone()]);
+        for segment in corpus.wal_segments() {
+            let file = format!("pg_wal/{}", segment.path);
+            if let Some(seen) = &seen {
+                assert_eq!(seen[&file]["plain_sha256"], segment.plain_sha256.as_str(), "{file}");
+            }
+            let stored = stored(corpus, &segment.path);
+            let archived = fs::read(archive.join(&segment.path)).unwrap();
+            assert!(archived != stored);
+            let plain = out.path().join("plain");
+            let line = ["wal", "decrypt", text(&keys), &segment.path, "-o", text(&plain), "--force"];
+            tde(line).expect(0);
+            assert_eq!(tde_testkit::sha256_hex(&fs::read(&plain).unwrap()), segment.plain_sha256);
+            segments += 1;
+        }
+        fs::remove_dir_all(&archive).unwrap();
+    }
+    assert!(segments >= 3, "only {segments} segments");
 }
 
 /// What the independent reader makes of a data directory: `TDE_REFERENCE_READER`, or the one beside the checkout.
