@@ -211,7 +211,7 @@ fn an_archive_can_have_a_key_of_its_own() {
         line.extend(["--to", text(&keys)].map(OsString::from));
         line.extend([pg_wal(corpus).into(), "--output-dir".into(), archive.clone().into()]);
         tde(&line).expect(0);
-        let seen = reference_reader(&keys, &[ring.clone()]);
+        let seen = reference_reader(&keys, std::slice::from_ref(&ring));
         for segment in corpus.wal_segments() {
             let file = format!("pg_wal/{}", segment.path);
             if let Some(seen) = &seen {
