@@ -18,7 +18,9 @@ pub(crate) use output::OutputArgs;
 pub(crate) use scope::ScopeArg;
 
 use crate::command::wal::restore;
-use crate::command::{completions, inspect, man, provider, relation, repair, rotate, upgrade, verify, wal};
+use crate::command::{
+    completions, inspect, kmip, man, master_key, provider, relation, repair, rotate, upgrade, verify, wal,
+};
 use crate::failure::Failure;
 
 const AFTER_HELP: &str = "\
@@ -73,6 +75,10 @@ pub(crate) enum Command {
     Provider(provider::ProviderCommand),
     Upgrade(upgrade::UpgradeArgs),
     Repair(repair::RepairArgs),
+    #[command(subcommand)]
+    MasterKey(master_key::MasterKeyCommand),
+    #[command(subcommand)]
+    Kmip(kmip::KmipCommand),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }

@@ -3,7 +3,9 @@
 pub(crate) mod completions;
 mod decrypt;
 pub(crate) mod inspect;
+pub(crate) mod kmip;
 pub(crate) mod man;
+pub(crate) mod master_key;
 pub(crate) mod provider;
 pub(crate) mod relation;
 pub(crate) mod repair;
@@ -38,6 +40,8 @@ pub(crate) fn run(cli: Cli) -> Result<Status, Failure> {
         Command::Provider(command) => provider::run(&command),
         Command::Upgrade(args) => upgrade::run(&args),
         Command::Repair(args) => repair::run(&args),
+        Command::MasterKey(command) => master_key::run(&command),
+        Command::Kmip(command) => kmip::run(&command),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

@@ -8,6 +8,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -34,6 +35,15 @@ impl Target {
     }
 }
 
+/// How an output file comes about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policy {
+    /// Replace an existing file; write binary data to a terminal.
+    pub(crate) replace: bool,
+    /// Have it on disk before it gets its name.
+    pub(crate) sync: bool,
+}
+
 /// An output that is being written; [`OutputFile::finish`] makes it appear, dropping it removes it.
 #[derive(Debug)]
 pub(crate) struct OutputFile {
@@ -42,7 +52,8 @@ pub(crate) struct OutputFile {
 
 #[derive(Debug)]
 enum Sink {
-    Stdout(io::StdoutLock<'static>),
+    /// Not through the line buffer that `io::stdout` has: this is binary.
+    Stdout(File),
     /// A device or FIFO that exists already: there is nothing to replace.
     Special(PathBuf, File),
     Temporary(Pending),
@@ -54,25 +65,28 @@ struct Pending {
     file: Option<NamedTempFile>,
     temporary_path: PathBuf,
     target: PathBuf,
-    replace: bool,
+    policy: Policy,
     created_directories: Vec<PathBuf>,
 }
 
 impl OutputFile {
     /// Begins an output. `input` is the file that the output is made from, if there is one: it is never
-    /// replaced, whatever `replace` says. Missing directories are made, for the owner alone (0700).
+    /// replaced, whatever the policy says. Missing directories are made, for the owner alone (0700).
     ///
     /// # Errors
-    /// If the target exists and `replace` is not set, is the input, a directory or a symbolic link, if
+    /// If the target exists and is not to be replaced, is the input, a directory or a symbolic link, if
     /// standard output is a terminal, or the directory cannot be written to.
-    pub(crate) fn create(target: &Target, replace: bool, input: Option<&Path>) -> Result<Self, Failure> {
+    pub(crate) fn create(target: &Target, policy: Policy, input: Option<&Path>) -> Result<Self, Failure> {
         let path = match target {
-            Target::Stdout if output::stdout_is_terminal() && !replace => {
+            Target::Stdout if output::stdout_is_terminal() && !policy.replace => {
                 return Err(Failure::message("will not write binary data to a terminal").advise(
                     "redirect standard output, name a file with `-o FILE`, or insist with `--force`",
                 ));
             }
-            Target::Stdout => return Ok(Self { sink: Sink::Stdout(io::stdout().lock()) }),
+            Target::Stdout => {
+                let stdout = io::stdout().as_fd().try_clone_to_owned()?;
+                return Ok(Self { sink: Sink::Stdout(stdout.into()) });
+            }
             Target::File(path) => path,
         };
         match fs::symlink_metadata(path) {
@@ -82,10 +96,10 @@ impl OutputFile {
                 if let Some(special) = open_special(path)? {
                     return Ok(Self { sink: Sink::Special(path.clone(), special) });
                 }
-                check_replaceable(path, &found, replace, input)?;
+                check_replaceable(path, &found, policy.replace, input)?;
             }
         }
-        Pending::begin(path, replace).map(|pending| Self { sink: Sink::Temporary(pending) })
+        Pending::begin(path, policy).map(|pending| Self { sink: Sink::Temporary(pending) })
     }
 
     /// Makes the output appear under its name, durably.
@@ -112,8 +126,16 @@ impl OutputFile {
         }
     }
 
+    /// The file, if bytes can be written at any offset of it.
+    pub(crate) fn regular(&self) -> Option<&File> {
+        match &self.sink {
+            Sink::Stdout(_) | Sink::Special(..) => None,
+            Sink::Temporary(pending) => pending.file.as_ref().map(NamedTempFile::as_file),
+        }
+    }
+
     /// The error with the name of the output in front; its kind stays.
-    fn name(&self, error: io::Error) -> io::Error {
+    pub(crate) fn name(&self, error: io::Error) -> io::Error {
         let name = match &self.sink {
             Sink::Stdout(_) => "standard output".into(),
             Sink::Special(path, _) => path.display().to_string(),
@@ -145,7 +167,7 @@ impl Write for OutputFile {
 }
 
 impl Pending {
-    fn begin(target: &Path, replace: bool) -> Result<Self, Failure> {
+    fn begin(target: &Path, policy: Policy) -> Result<Self, Failure> {
         let directory = directory_of(target);
         let mut created_directories = Vec::new();
         let file = create_directories(&directory, &mut created_directories).and_then(|()| {
@@ -159,7 +181,7 @@ impl Pending {
                 temporary_path: file.path().to_path_buf(),
                 file: Some(file),
                 target: target.to_path_buf(),
-                replace,
+                policy,
                 created_directories,
             }),
             Err(error) => {
@@ -181,14 +203,21 @@ impl Pending {
 
     fn finish(mut self) -> Result<(), Failure> {
         let Some(file) = self.file.take() else { return Ok(()) };
-        let named = file.as_file().sync_all().and_then(|()| {
-            let named =
-                if self.replace { file.persist(&self.target) } else { file.persist_noclobber(&self.target) };
+        let synced = if self.policy.sync { file.as_file().sync_all() } else { Ok(()) };
+        let named = synced.and_then(|()| {
+            let named = if self.policy.replace {
+                file.persist(&self.target)
+            } else {
+                file.persist_noclobber(&self.target)
+            };
             named.map_err(|error| error.error)
         });
         match named {
             Ok(_) => {
                 self.created_directories.clear();
+                if !self.policy.sync {
+                    return Ok(());
+                }
                 sync_directory(&directory_of(&self.target))
                     .map_err(|error| Failure::new(error).context(format!("{}", self.target.display())))
             }
@@ -293,6 +322,9 @@ mod tests {
     use super::*;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
+    const KEEP: Policy = Policy { replace: false, sync: true };
+    const REPLACE: Policy = Policy { replace: true, sync: true };
+
     fn entries(directory: &Path) -> Vec<String> {
         let mut names: Vec<_> = fs::read_dir(directory)
             .unwrap()
@@ -303,7 +335,8 @@ mod tests {
     }
 
     fn write(target: &Path, replace: bool, bytes: &[u8]) -> Result<(), Failure> {
-        let mut file = OutputFile::create(&Target::File(target.into()), replace, None)?;
+        let mut file =
+            OutputFile::create(&Target::File(target.into()), Policy { replace, sync: true }, None)?;
         file.write_all(bytes)?;
         file.finish()
     }
@@ -323,7 +356,7 @@ mod tests {
     fn an_unfinished_file_leaves_nothing_behind() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("new/deeper/out");
-        let mut file = OutputFile::create(&Target::File(target), false, None).unwrap();
+        let mut file = OutputFile::create(&Target::File(target), KEEP, None).unwrap();
         file.write_all(b"half").unwrap();
         assert_eq!(entries(&dir.path().join("new/deeper")).len(), 1);
         drop(file);
@@ -348,7 +381,7 @@ mod tests {
     fn a_file_that_appears_while_writing_is_not_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("out");
-        let mut file = OutputFile::create(&Target::File(target.clone()), false, None).unwrap();
+        let mut file = OutputFile::create(&Target::File(target.clone()), KEEP, None).unwrap();
         file.write_all(b"ours").unwrap();
         fs::write(&target, b"theirs").unwrap();
         assert!(file.finish().unwrap_err().to_string().contains("exists already"));
@@ -364,7 +397,8 @@ mod tests {
         let other_name = dir.path().join("hard-link");
         fs::hard_link(&input, &other_name).unwrap();
         for target in [&input, &other_name] {
-            let refused = OutputFile::create(&Target::File(target.clone()), true, Some(&input)).unwrap_err();
+            let refused =
+                OutputFile::create(&Target::File(target.clone()), REPLACE, Some(&input)).unwrap_err();
             assert!(refused.to_string().contains("encrypted input"), "{refused}");
         }
     }

@@ -16,7 +16,7 @@ impl Progress {
         // Hidden by itself where standard error is no terminal.
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template(
-            "{bar:30} {percent:>3}% {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left  {wide_msg}",
+            "{bar:20} {percent:>3}% of {total_bytes}, {bytes_per_sec}, {eta} left  {wide_msg}",
         ) {
             bar.set_style(style);
         }
@@ -29,7 +29,7 @@ impl Progress {
         self.bar.inc(bytes);
     }
 
-    /// Says what is being worked on.
+    /// Says what was done last.
     pub(crate) fn at(&self, what: &str) {
         if !self.bar.is_hidden() {
             self.bar.set_message(what.to_owned());

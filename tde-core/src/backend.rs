@@ -8,7 +8,12 @@ use crate::Error;
 use crate::key::KeyBytes;
 
 mod portable;
-#[cfg(target_arch = "x86_64")]
+
+// Miri knows no AES instructions.
+#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+#[path = "backend/absent.rs"]
+mod x86;
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 mod x86;
 
 /// How AES is computed. All backends give the same bytes.
@@ -18,11 +23,11 @@ pub enum Backend {
     /// The `aes` crate on any CPU: in constant time, by AES instructions where it knows the CPU's (x86 and
     /// 64-bit Arm), else by bit slicing.
     Portable,
-    /// AES-NI: one block to an instruction, eight pages side by side.
+    /// AES-NI: one block to an instruction, up to eight pages side by side.
     X86AesNi,
-    /// AVX2 with VAES: two blocks to an instruction.
+    /// AVX2 with VAES: two blocks to an instruction, up to sixteen pages side by side.
     X86Vaes256,
-    /// AVX-512 with VAES: four blocks to an instruction, sixteen pages side by side.
+    /// AVX-512 with VAES: four blocks to an instruction, up to 32 pages side by side.
     X86Vaes512,
 }
 
@@ -51,14 +56,9 @@ impl Backend {
     pub fn is_available(self) -> bool {
         match self {
             Self::Portable => true,
-            #[cfg(target_arch = "x86_64")]
             Self::X86AesNi => x86::aesni::is_available(),
-            #[cfg(target_arch = "x86_64")]
             Self::X86Vaes256 => x86::vaes256::is_available(),
-            #[cfg(target_arch = "x86_64")]
             Self::X86Vaes512 => x86::vaes512::is_available(),
-            #[cfg(not(target_arch = "x86_64"))]
-            Self::X86AesNi | Self::X86Vaes256 | Self::X86Vaes512 => false,
         }
     }
 
@@ -91,11 +91,15 @@ pub(crate) struct Lane<'a> {
 }
 
 /// The most pages that are encrypted side by side.
-const MAX_LANES: usize = 16;
+const MAX_LANES: usize = 32;
 
 /// How many of `pages` equally long pages to encrypt in the next batch.
+///
+/// A batch takes hardly less time for having fewer pages, so that a small tail is dear: 33 to 40 pages are shared out
+/// over two batches instead. (AVX-512, 8 KiB pages: 9.1 us for 32 and 5.2 us for one, but 7.1 us for 17 and 5.7 us
+/// for 16.)
 pub(crate) fn batch_of(pages: usize) -> usize {
-    pages.min(MAX_LANES)
+    if (MAX_LANES + 1..=MAX_LANES + 8).contains(&pages) { pages - 16 } else { pages.min(MAX_LANES) }
 }
 
 /// Room for a batch.
@@ -111,11 +115,8 @@ macro_rules! over_backends {
         #[allow(clippy::large_enum_variant, reason = "there is no heap to put the larger ones on")]
         pub(crate) enum $name {
             Portable(portable::$name),
-            #[cfg(target_arch = "x86_64")]
             AesNi(x86::aesni::$name),
-            #[cfg(target_arch = "x86_64")]
             Vaes256(x86::vaes256::$name),
-            #[cfg(target_arch = "x86_64")]
             Vaes512(x86::vaes512::$name),
         }
 
@@ -123,24 +124,18 @@ macro_rules! over_backends {
             pub(crate) fn new(key: &KeyBytes, backend: Backend) -> Self {
                 let portable = || Self::Portable(portable::$name::new(key));
                 match backend {
-                    #[cfg(target_arch = "x86_64")]
                     Backend::X86AesNi => x86::aesni::$name::new(key).map_or_else(portable, Self::AesNi),
-                    #[cfg(target_arch = "x86_64")]
                     Backend::X86Vaes256 => x86::vaes256::$name::new(key).map_or_else(portable, Self::Vaes256),
-                    #[cfg(target_arch = "x86_64")]
                     Backend::X86Vaes512 => x86::vaes512::$name::new(key).map_or_else(portable, Self::Vaes512),
-                    _ => portable(),
+                    Backend::Portable => portable(),
                 }
             }
 
             pub(crate) fn backend(&self) -> Backend {
                 match self {
                     Self::Portable(_) => Backend::Portable,
-                    #[cfg(target_arch = "x86_64")]
                     Self::AesNi(_) => Backend::X86AesNi,
-                    #[cfg(target_arch = "x86_64")]
                     Self::Vaes256(_) => Backend::X86Vaes256,
-                    #[cfg(target_arch = "x86_64")]
                     Self::Vaes512(_) => Backend::X86Vaes512,
                 }
             }
@@ -163,25 +158,19 @@ impl CbcKey {
     pub(crate) fn encrypt(&self, lanes: &mut [Lane<'_>]) {
         match self {
             Self::Portable(key) => key.encrypt(lanes),
-            #[cfg(target_arch = "x86_64")]
             Self::AesNi(key) => key.encrypt(lanes),
-            #[cfg(target_arch = "x86_64")]
             Self::Vaes256(key) => key.encrypt(lanes),
-            #[cfg(target_arch = "x86_64")]
             Self::Vaes512(key) => key.encrypt(lanes),
         }
     }
 
-    /// Decrypts one page, whose blocks do not wait for each other.
-    pub(crate) fn decrypt(&self, lane: Lane<'_>) {
+    /// Decrypts pages one after the other: the blocks of one do not wait for each other.
+    pub(crate) fn decrypt(&self, lanes: &mut [Lane<'_>]) {
         match self {
-            Self::Portable(key) => key.decrypt(lane),
-            #[cfg(target_arch = "x86_64")]
-            Self::AesNi(key) => key.decrypt(lane),
-            #[cfg(target_arch = "x86_64")]
-            Self::Vaes256(key) => key.decrypt(lane),
-            #[cfg(target_arch = "x86_64")]
-            Self::Vaes512(key) => key.decrypt(lane),
+            Self::Portable(key) => key.decrypt(lanes),
+            Self::AesNi(key) => key.decrypt(lanes),
+            Self::Vaes256(key) => key.decrypt(lanes),
+            Self::Vaes512(key) => key.decrypt(lanes),
         }
     }
 }
@@ -192,11 +181,8 @@ impl StreamKey {
     pub(crate) fn apply(&self, prefix: &[u8; 12], counter: u32, skip: usize, data: InOutBuf<'_, '_, u8>) {
         match self {
             Self::Portable(key) => key.apply(prefix, counter, skip, data),
-            #[cfg(target_arch = "x86_64")]
             Self::AesNi(key) => key.apply(prefix, counter, skip, data),
-            #[cfg(target_arch = "x86_64")]
             Self::Vaes256(key) => key.apply(prefix, counter, skip, data),
-            #[cfg(target_arch = "x86_64")]
             Self::Vaes512(key) => key.apply(prefix, counter, skip, data),
         }
     }

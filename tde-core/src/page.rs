@@ -176,14 +176,19 @@ pub enum PageRead {
 /// Source: pg_tde 2.2, `tde_mdreadv`, which looks at the first 32 bytes and no more.
 #[must_use]
 pub fn is_never_written(stored: &[u8]) -> bool {
-    let looked_at = stored.get(..32).unwrap_or(stored);
-    looked_at.iter().fold(0, |all, byte| all | byte) == 0
+    match stored.first_chunk::<32>() {
+        Some(head) => *head == [0; 32],
+        None => stored.iter().all(|byte| *byte == 0),
+    }
 }
+
+/// What a page comes down to: where it stands, and its bytes.
+pub(crate) type Parts<'a> = (Fork, BlockNumber, InOutBuf<'a, 'a, u8>);
 
 /// Encrypts and decrypts pages under one internal key.
 ///
 /// The key is expanded once, here; no call expands it again or allocates. Calls that take many pages encrypt
-/// up to 16 of them side by side, which is several times as fast as page by page.
+/// up to 32 of them side by side, which is several times as fast as page by page.
 ///
 /// Every call checks all its arguments before it writes the first byte.
 ///
@@ -367,12 +372,12 @@ impl PageCipher {
         self.key.encrypt(&mut [Lane { iv: self.iv(fork, block), data }]);
     }
 
-    pub(crate) fn decrypt_one(&self, fork: Fork, block: BlockNumber, data: InOutBuf<'_, '_, u8>) -> PageRead {
+    fn decrypt_one(&self, fork: Fork, block: BlockNumber, data: InOutBuf<'_, '_, u8>) -> PageRead {
         if is_never_written(data.get_in()) {
             let _copied = data.into_out_with_copied_in();
             return PageRead::NeverWritten;
         }
-        self.key.decrypt(Lane { iv: self.iv(fork, block), data });
+        self.key.decrypt(&mut [Lane { iv: self.iv(fork, block), data }]);
         PageRead::Decrypted
     }
 
@@ -394,14 +399,37 @@ impl PageCipher {
         }
     }
 
-    fn decrypt_run(&self, size: PageSize, fork: Fork, first: BlockNumber, mut run: InOutBuf<'_, '_, u8>) {
+    fn decrypt_run(&self, size: PageSize, fork: Fork, first: BlockNumber, run: InOutBuf<'_, '_, u8>) {
         let mut block = first.0;
-        while !run.is_empty() {
-            let (page, rest) = run.split_at(size.0);
-            run = rest;
-            let _ = self.decrypt_one(fork, BlockNumber(block), page);
-            block = block.wrapping_add(1);
+        let mut rest = run;
+        self.decrypt_each(core::iter::from_fn(|| {
+            if rest.is_empty() {
+                return None;
+            }
+            let (page, later) = core::mem::replace(&mut rest, (&mut [][..]).into()).split_at(size.0);
+            let place = (fork, BlockNumber(block), page);
+            (rest, block) = (later, block.wrapping_add(1));
+            Some(place)
+        }));
+    }
+
+    /// Decrypts or copies pages in batches, so that one follows the other without a pause.
+    pub(crate) fn decrypt_each<'a>(&self, pages: impl Iterator<Item = Parts<'a>>) {
+        let mut batch = lanes();
+        let mut count = 0;
+        for (fork, block, data) in pages {
+            if is_never_written(data.get_in()) {
+                let _copied = data.into_out_with_copied_in();
+                continue;
+            }
+            batch[count] = Lane { iv: self.iv(fork, block), data };
+            count += 1;
+            if count == batch.len() {
+                self.key.decrypt(&mut batch);
+                count = 0;
+            }
         }
+        self.key.decrypt(&mut batch[..count]);
     }
 
     /// The vector of a page: the base vector with the fork XORed into byte 7 and the block number, big-endian,

@@ -2,10 +2,8 @@
 
 use core::fmt;
 
-use aes::cipher::inout::InOutBuf;
-
 use crate::backend::{Lane, batch_of, lanes};
-use crate::page::pair;
+use crate::page::{Parts, pair};
 use crate::{BlockNumber, Error, Fork, PageCipher, PageSize};
 
 /// A page to be encrypted or decrypted in place.
@@ -29,9 +27,6 @@ pub struct PagePair<'a> {
     /// Where the result goes; as long as `from`.
     pub to: &'a mut [u8],
 }
-
-/// What a page comes down to for the kernels.
-type Parts<'a> = (Fork, BlockNumber, InOutBuf<'a, 'a, u8>);
 
 impl PageCipher {
     /// Encrypts pages that lie apart, in place. Neighbours in the list that are equally long are worked on side
@@ -88,9 +83,7 @@ impl PageCipher {
         for page in pages.iter() {
             PageSize::new(page.data.len())?;
         }
-        for page in pages {
-            let _ = self.decrypt_one(page.fork, page.block, (&mut *page.data).into());
-        }
+        self.decrypt_each(pages.iter_mut().map(|page| (page.fork, page.block, (&mut *page.data).into())));
         Ok(())
     }
 
@@ -101,9 +94,11 @@ impl PageCipher {
     /// As for [`encrypt_scattered_to`](Self::encrypt_scattered_to).
     pub fn decrypt_scattered_to(&self, pages: &mut [PagePair<'_>]) -> Result<(), Error> {
         check_pairs(pages)?;
-        for page in pages {
-            let _ = self.decrypt_one(page.fork, page.block, pair(page.from, page.to)?);
-        }
+        // The lengths were found equal, so no page is left out here.
+        let pairs = pages
+            .iter_mut()
+            .filter_map(|page| pair(page.from, page.to).ok().map(|data| (page.fork, page.block, data)));
+        self.decrypt_each(pairs);
         Ok(())
     }
 

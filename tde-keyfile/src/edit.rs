@@ -60,7 +60,7 @@ mod scope;
 mod step;
 mod wal_ranges;
 
-use alloc::string::{String, ToString as _};
+use alloc::string::String;
 use std::path::Path;
 
 pub use draft::{Draft, Edit, Generation};
@@ -74,7 +74,6 @@ pub use step::Step;
 
 use crate::cluster::OpenOptions;
 use crate::format::names;
-use crate::postgres::ControlFile;
 use crate::storage::{Applied, Recovery, ServerCheck, Storage, Writer, ensure_server_stopped};
 
 /// How an [`Editor`] is opened.
@@ -181,15 +180,6 @@ pub fn ensure_stopped(
     data_directory: &Path,
     options: &EditOptions,
 ) -> Result<(), EditError> {
-    let check =
-        ServerCheck { clean_shutdown: &clean_shutdown, allow_unclean: options.allow_unclean_shutdown };
-    Ok(ensure_server_stopped(storage, data_directory, &check)?)
-}
-
-fn clean_shutdown(bytes: &[u8]) -> Result<(), String> {
-    match ControlFile::parse(bytes) {
-        Ok(control) if control.state.is_shut_down() => Ok(()),
-        Ok(control) => Err(std::format!("the cluster's state is \"{}\"", control.state)),
-        Err(error) => Err(error.to_string()),
-    }
+    let check = ServerCheck { allow_unclean: options.allow_unclean_shutdown };
+    Ok(ensure_server_stopped(storage, data_directory, check)?)
 }

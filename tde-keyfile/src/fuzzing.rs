@@ -9,6 +9,10 @@
     reason = "a broken promise must be seen"
 )]
 
+pub mod postgres;
+#[cfg(all(feature = "passphrase", unix))]
+pub mod writing;
+
 use alloc::string::ToString as _;
 
 use tde_core::{PrincipalKey, WrapKey};

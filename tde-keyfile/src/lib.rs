@@ -27,6 +27,8 @@ mod index;
 pub mod master_key;
 mod name;
 mod oid;
+#[cfg(feature = "rayon")]
+pub mod positional;
 pub mod postgres;
 #[cfg(feature = "std")]
 pub mod provider;
@@ -34,6 +36,8 @@ pub mod provider;
 pub mod relation_file;
 #[cfg(all(feature = "write", unix))]
 pub mod storage;
+#[cfg(feature = "rayon")]
+mod threads;
 #[cfg(feature = "std")]
 pub mod verify;
 #[cfg(feature = "std")]

@@ -1,20 +1,31 @@
 //! Reading the segment files of relations: pages in batches, decrypted, with bounded memory.
+//!
+//! [`RelationReader`] reads a stream from its beginning to its end. With the feature `rayon`, `ParRelationReader`
+//! reads a file on all threads of a pool.
 
+mod batch;
 mod error;
+#[cfg(feature = "rayon")]
+mod parallel;
 
-use alloc::vec;
 use alloc::vec::Vec;
 use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use tde_core::{BlockNumber, InternalKey, PageCipher, PageSize};
+use tde_core::{BlockNumber, InternalKey, PageSize};
 
 use zeroize::Zeroizing;
 
-use crate::postgres::{ControlFile, RelationPath, is_zero};
+use crate::postgres::{ControlFile, RelationPath};
 
+#[cfg(feature = "rayon")]
+pub(crate) use batch::batch_buffers;
+pub use batch::{PageBatch, RelationSummary};
+pub(crate) use batch::{SegmentPages, batch_length};
 pub use error::RelationFileError;
+#[cfg(feature = "rayon")]
+pub use parallel::ParRelationReader;
 
 /// The two sizes that say which blocks a relation's segment file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,47 +72,17 @@ impl From<&ControlFile> for RelationGeometry {
 /// A segment file being read: gives its pages in order, decrypted.
 ///
 /// Without a key it hands the pages back as they are, which is right for relations that are not encrypted.
-/// It holds a batch of at most 512 KiB twice, however long the file is, and wipes both when dropped.
+/// It holds a batch of at most 256 KiB twice, however long the file is, and wipes the plaintext when dropped.
 #[derive(Debug)]
 pub struct RelationReader<R> {
     input: R,
-    cipher: Option<PageCipher>,
-    geometry: RelationGeometry,
-    path: RelationPath,
-    /// The block that the next batch begins with; none behind the last possible one.
-    next: Option<BlockNumber>,
-    stored: Zeroizing<Vec<u8>>,
+    pages: SegmentPages,
+    /// Where in the file the next batch begins.
+    offset: u64,
+    stored: Vec<u8>,
     plain: Zeroizing<Vec<u8>>,
     summary: RelationSummary,
 }
-
-/// Consecutive pages of a relation file.
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub struct PageBatch<'a> {
-    /// The first page's block number, within the fork over all segments.
-    pub first: BlockNumber,
-    /// The pages as they are stored.
-    pub stored: &'a [u8],
-    /// The pages in plaintext.
-    pub plain: &'a [u8],
-}
-
-/// What has been read of a relation file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RelationSummary {
-    /// Whole pages.
-    pub pages: u64,
-    /// Pages among them that are stored as zeros: allocated, never written.
-    pub never_written: u64,
-    /// Bytes behind the last whole page, which a server does not read and which cannot be decrypted. Not 0
-    /// means that the file was cut off or is still being written.
-    pub trailing_bytes: u64,
-}
-
-/// Bytes read at a time.
-const BATCH: usize = 512 * 1024;
 
 impl RelationReader<File> {
     /// Opens a segment file of a data directory.
@@ -119,6 +100,15 @@ impl RelationReader<File> {
             File::open(&full).map_err(|source| RelationFileError::Open { path: full.clone(), source })?;
         Self::new(input, path, key, geometry)
     }
+
+    /// Has the next batch begin at an offset: that of a batch, so that the batches stay the same.
+    pub(crate) fn go_to(&mut self, offset: u64) -> Result<(), RelationFileError> {
+        if offset != self.offset {
+            self.input.seek(SeekFrom::Start(offset)).map_err(RelationFileError::Read)?;
+            self.offset = offset;
+        }
+        Ok(())
+    }
 }
 
 impl<R: Read> RelationReader<R> {
@@ -132,31 +122,21 @@ impl<R: Read> RelationReader<R> {
         key: Option<&InternalKey>,
         geometry: RelationGeometry,
     ) -> Result<Self, RelationFileError> {
-        let next = Some(geometry.first_block(&path)?);
-        let page = geometry.page_size.get();
-        let length = (BATCH / page).max(1) * page;
-        Ok(Self {
-            input,
-            cipher: key.map(PageCipher::new),
-            geometry,
-            path,
-            next,
-            stored: Zeroizing::new(vec![0; length]),
-            plain: Zeroizing::new(if key.is_some() { vec![0; length] } else { Vec::new() }),
-            summary: RelationSummary::default(),
-        })
+        let pages = SegmentPages::new(path, key, geometry)?;
+        let (stored, plain) = pages.buffers();
+        Ok(Self { input, pages, offset: 0, stored, plain, summary: RelationSummary::default() })
     }
 
     /// Which file it is.
     #[must_use]
     pub const fn path(&self) -> &RelationPath {
-        &self.path
+        self.pages.path()
     }
 
     /// Whether pages are decrypted.
     #[must_use]
     pub const fn is_encrypted(&self) -> bool {
-        self.cipher.is_some()
+        self.pages.is_encrypted()
     }
 
     /// What has been read so far.
@@ -170,32 +150,17 @@ impl<R: Read> RelationReader<R> {
     /// # Errors
     /// [`RelationFileError`] if reading fails, or if the file goes on behind the last possible block.
     pub fn next_batch(&mut self) -> Result<Option<PageBatch<'_>>, RelationFileError> {
-        let page = self.geometry.page_size.get();
+        let batch = self.batch()?;
+        Ok((!batch.plain.is_empty()).then_some(batch))
+    }
+
+    /// As [`Self::next_batch`]; no pages at the end of the file.
+    pub(crate) fn batch(&mut self) -> Result<PageBatch<'_>, RelationFileError> {
         let read = fill(&mut self.input, &mut self.stored).map_err(RelationFileError::Read)?;
-        let whole = read - read % page;
-        // A batch ends within a page only at the end of the file.
-        self.summary.trailing_bytes += (read - whole) as u64;
-        if whole == 0 {
-            return Ok(None);
-        }
-        let pages = u32::try_from(whole / page).unwrap_or(u32::MAX);
-        let first = self.next.ok_or(RelationFileError::Segment { segment: self.path.segment })?;
-        // The last block number is no valid one, so that the end of the last batch always has a number.
-        self.next = first.checked_add(pages);
-        let stored = &self.stored[..whole];
-        self.summary.pages += u64::from(pages);
-        self.summary.never_written += stored.chunks_exact(page).filter(|page| is_zero(page)).count() as u64;
-        let plain = match &self.cipher {
-            None => stored,
-            Some(cipher) => {
-                let plain = &mut self.plain[..whole];
-                cipher
-                    .decrypt_pages_to(self.geometry.page_size, self.path.fork, first, stored, plain)
-                    .map_err(RelationFileError::Decrypt)?;
-                plain
-            }
-        };
-        Ok(Some(PageBatch { first, stored, plain }))
+        let batch = self.pages.batch(self.offset, &self.stored[..read], &mut self.plain)?;
+        self.offset += read as u64;
+        self.summary.add(&batch.summary);
+        Ok(batch)
     }
 
     /// Writes the plaintext of all pages that are left.

@@ -26,6 +26,8 @@
 //!
 //! Partial copies are fine: what is absent is noted. Files that are not PostgreSQL's are left alone.
 
+#[cfg(feature = "rayon")]
+mod ahead;
 mod bad_pages;
 mod finding;
 #[cfg(all(feature = "write", unix))]
@@ -42,6 +44,7 @@ mod wal;
 mod wal_keys;
 mod wal_walk;
 
+use alloc::boxed::Box;
 use alloc::string::ToString;
 use core::time::Duration;
 use std::fs;
@@ -56,8 +59,10 @@ use crate::postgres::{
     BackupLabel, ClusterState, ControlFile, ControlFileError, PostmasterPid, TablespaceVersion,
 };
 use crate::relation_file::RelationGeometry;
+#[cfg(feature = "rayon")]
+use ahead::Ahead;
 use key_search::KeySearch;
-use relation::PageRules;
+use relation::{LookedAt, PageRules, SegmentFile};
 use run::Run;
 use scan::Scan;
 use wal::Wal;
@@ -95,6 +100,28 @@ impl Default for VerifyOptions {
 ///
 /// Memory does not grow with the size of files, only with their number.
 pub fn verify(cluster: &Cluster, options: &VerifyOptions, observer: &mut dyn Observer) -> Report {
+    verify_with(cluster, options, observer, |_, _, _| Box::new(|_| None))
+}
+
+/// As [`verify`], by all threads of the current [rayon] pool: pages of relations are read, decrypted and checked by
+/// several at a time, each batch by itself.
+///
+/// The report is the same, and the observer is told the same in the same order, by the thread that calls.
+#[cfg(feature = "rayon")]
+pub fn par_verify(cluster: &Cluster, options: &VerifyOptions, observer: &mut dyn Observer) -> Report {
+    verify_with(cluster, options, observer, |cluster, rules, files| {
+        let mut ahead = Ahead::new(cluster, rules, options.plain_relations, files);
+        Box::new(move |place| ahead.take(place))
+    })
+}
+
+/// `look_ahead` makes, for all relation files, what looks at their pages before it is asked.
+fn verify_with(
+    cluster: &Cluster,
+    options: &VerifyOptions,
+    observer: &mut dyn Observer,
+    look_ahead: impl for<'a> FnOnce(&'a Cluster, &'a PageRules, &'a [SegmentFile]) -> Box<LookedAt<'a>>,
+) -> Report {
     let mut run = Run { options, data_directory: cluster.directory(), observer, report: Report::default() };
     let control = read_control_file(&mut run);
     let rules = page_rules(&mut run, control.as_ref());
@@ -107,8 +134,11 @@ pub fn verify(cluster: &Cluster, options: &VerifyOptions, observer: &mut dyn Obs
     interrupted::look_for_interrupted_work(&mut run);
     key_files::verify_key_files(&mut run, cluster, &scan);
     let mut keys = KeySearch::new(options.max_keys_tried);
+    let mut looked_at = look_ahead(cluster, &rules, &scan.relations);
+    let mut number = 0;
     for files in scan.relations.chunk_by(|a, b| a.path.locator == b.path.locator) {
-        relation::verify_relation(&mut run, cluster, &rules, &mut keys, files);
+        relation::verify_relation(&mut run, cluster, &rules, &mut keys, (number, files), &mut *looked_at);
+        number += files.len();
     }
     if let Some(wal) = wal {
         wal.verify(&mut run, cluster, control.as_ref());

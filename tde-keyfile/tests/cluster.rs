@@ -114,7 +114,7 @@ fn a_scope_whose_key_is_absent_is_locked_and_the_others_open() {
     let directory = Directory::new();
     let cluster = directory.open(&OpenOptions::new());
     let PrincipalKeyErrorKind::NotFound { searched } = locked(&cluster, 1664) else { panic!() };
-    assert!(searched[0].ends_with("../absent/srv.keys"), "{searched:?}");
+    assert!(searched[0].ends_with("../absent/srv.keys (absent)"), "{searched:?}");
     let error = cluster.wal_key_ranges().unwrap_err();
     assert!(
         error.to_string().contains("pg_tde/wal_keys: principal key \"srv-key\" of provider -1"),

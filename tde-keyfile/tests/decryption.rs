@@ -1,5 +1,7 @@
 //! Every relation file and every WAL segment decrypts to the plaintext that the server itself made of it.
 
+#![cfg(feature = "std")]
+
 #[path = "support/copy.rs"]
 mod copy;
 

@@ -1,5 +1,6 @@
 //! Each kind of damage to relation files and their keys is found where it is, and named for what it is.
 
+#![cfg(feature = "std")]
 #![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail the test that called them")]
 
 #[path = "support/copy.rs"]

@@ -1,5 +1,6 @@
 //! Each kind of damage to WAL and its keys is found where it is, and named for what it is.
 
+#![cfg(feature = "std")]
 #![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail the test that called them")]
 
 #[path = "support/copy.rs"]
@@ -157,6 +158,19 @@ fn a_damaged_wal_key_entry_leaves_the_other_ranges_verified() {
     assert_eq!(finding.place, Place::Entry { index: 1, offset: entry(1) as u64 });
     let report = copy.verify();
     assert!(report.wal_records > 7000, "{}", report.wal_records);
+}
+
+#[test]
+fn removed_wal_keys_show_as_ciphertext_without_a_key() {
+    let Some(copy) = copy_of("A") else { return };
+    copy.remove(KEYS);
+    let report = copy.verify();
+    let files: Vec<&str> = report.findings.iter().map(|finding| finding.file.as_str()).collect();
+    // The range of plain WAL in the first segment is still read; behind it nothing is.
+    assert_eq!(files, [FIRST, FIRST]);
+    for finding in &report.findings {
+        assert_eq!(finding.cause, Cause::NoKeyEntry { opens_with: None }, "{finding}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@
 
 #include <intel-ipsec-mb.h>
 
-#define MAX_PAGES 16
+#define MAX_PAGES 32
 
 struct tde_ipsec_mb {
     IMB_MGR *manager;
@@ -67,4 +67,33 @@ uint32_t tde_ipsec_mb_encrypt(struct tde_ipsec_mb *self, uint8_t *pages, size_t 
     }
     return IMB_SUBMIT_CIPHER_BURST_NOCHECK(self->manager, jobs, count, IMB_CIPHER_CBC, IMB_DIR_ENCRYPT,
                                            self->key_len);
+}
+
+/* The same through the library's first interface, a job at a time. */
+uint32_t tde_ipsec_mb_encrypt_jobs(struct tde_ipsec_mb *self, uint8_t *pages, size_t len, const uint8_t *ivs,
+                                   uint32_t count)
+{
+    uint32_t done = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        IMB_JOB *job = IMB_GET_NEXT_JOB(self->manager);
+        job->cipher_mode = IMB_CIPHER_CBC;
+        job->cipher_direction = IMB_DIR_ENCRYPT;
+        job->chain_order = IMB_ORDER_CIPHER_HASH;
+        job->hash_alg = IMB_AUTH_NULL;
+        job->key_len_in_bytes = self->key_len;
+        job->enc_keys = self->encryption;
+        job->dec_keys = self->decryption;
+        job->src = pages + i * len;
+        job->dst = pages + i * len;
+        job->cipher_start_src_offset_in_bytes = 0;
+        job->msg_len_to_cipher_in_bytes = len;
+        job->msg_len_to_hash_in_bytes = 0;
+        job->iv = ivs + 16 * i;
+        job->iv_len_in_bytes = 16;
+        for (job = IMB_SUBMIT_JOB(self->manager); job != NULL; job = IMB_GET_COMPLETED_JOB(self->manager))
+            done += job->status == IMB_STATUS_COMPLETED;
+    }
+    for (IMB_JOB *job = IMB_FLUSH_JOB(self->manager); job != NULL; job = IMB_FLUSH_JOB(self->manager))
+        done += job->status == IMB_STATUS_COMPLETED;
+    return done;
 }

@@ -17,6 +17,22 @@ unsafe extern "C" {
     fn tde_ipsec_mb_free(manager: *mut Raw);
     fn tde_ipsec_mb_encrypt(manager: *mut Raw, pages: *mut u8, len: usize, ivs: *const u8, count: u32)
     -> u32;
+    fn tde_ipsec_mb_encrypt_jobs(
+        manager: *mut Raw,
+        pages: *mut u8,
+        len: usize,
+        ivs: *const u8,
+        count: u32,
+    ) -> u32;
+}
+
+/// Which of the library's interfaces to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interface {
+    /// All pages in one call, which encrypts them at once.
+    Burst,
+    /// A job for each page, collected when they are done.
+    Jobs,
 }
 
 /// The library's own description of its version.
@@ -40,16 +56,20 @@ impl Manager {
         NonNull::new(unsafe { tde_ipsec_mb_new(key.as_ptr(), key.len()) }).map(Self)
     }
 
-    /// Encrypts up to 16 pages of `len` bytes in place, each with its vector; whether all were done.
-    pub fn encrypt(&mut self, pages: &mut [u8], len: usize, ivs: &[[u8; 16]]) -> bool {
+    /// Encrypts up to 32 pages of `len` bytes in place, each with its vector; whether all were done.
+    pub fn encrypt(&mut self, interface: Interface, pages: &mut [u8], len: usize, ivs: &[[u8; 16]]) -> bool {
         let Ok(count) = u32::try_from(ivs.len()) else { return false };
         if ivs.len() * len != pages.len() || !len.is_multiple_of(16) {
             return false;
         }
-        // SAFETY: `pages` has `count` times `len` bytes and `ivs` `count` times 16, as the C half needs; it
-        // refuses more than 16 pages. The manager is alive and borrowed for this call alone.
+        // SAFETY: `pages` has `count` times `len` bytes and `ivs` `count` times 16, as the C half needs; a
+        // burst of more than 32 pages is refused. The manager is alive and borrowed for this call alone.
         let done = unsafe {
-            tde_ipsec_mb_encrypt(self.0.as_ptr(), pages.as_mut_ptr(), len, ivs.as_ptr().cast(), count)
+            let (manager, pages, ivs) = (self.0.as_ptr(), pages.as_mut_ptr(), ivs.as_ptr().cast());
+            match interface {
+                Interface::Burst => tde_ipsec_mb_encrypt(manager, pages, len, ivs, count),
+                Interface::Jobs => tde_ipsec_mb_encrypt_jobs(manager, pages, len, ivs, count),
+            }
         };
         done == count
     }

@@ -9,11 +9,13 @@
 #![allow(clippy::expect_used, clippy::missing_panics_doc, clippy::panic)]
 
 mod core;
-mod postgres;
 
 pub use core::{keystream, page_cipher};
 
-pub use postgres::{data_page, data_paths, server_files};
+pub use tde_keyfile::fuzzing::postgres::{
+    control_file, data_page, filenode_map, path as data_paths, relation_file,
+};
+pub use tde_keyfile::fuzzing::writing::{journal, master_key};
 pub use tde_keyfile::fuzzing::{
     file_names, keyring, keys_version, provider_options, providers, relation_keys, wal_keys,
 };
@@ -38,5 +40,9 @@ pub const TARGETS: &[Target] = &[
     ("wal_keys", wal_keys),
     ("data_page", data_page),
     ("data_paths", data_paths),
-    ("server_files", server_files),
+    ("control_file", control_file),
+    ("filenode_map", filenode_map),
+    ("relation_file", relation_file),
+    ("journal", journal),
+    ("master_key", master_key),
 ];

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::output_file::Target;
+use crate::output_file::{Policy, Target};
 
 const HEADING: &str = "Output";
 
@@ -17,7 +17,11 @@ pub(crate) struct OutputArgs {
 
     /// Replace output files that exist already; allow binary output on a terminal
     #[arg(long, help_heading = HEADING)]
-    pub(crate) force: bool,
+    force: bool,
+
+    /// Do not wait for the disk: faster, but a crash of the machine may leave an empty file
+    #[arg(long, help_heading = HEADING)]
+    no_sync: bool,
 }
 
 #[derive(Args, Debug)]
@@ -33,6 +37,10 @@ struct Destination {
 }
 
 impl OutputArgs {
+    pub(crate) fn policy(&self) -> Policy {
+        Policy { replace: self.force, sync: !self.no_sync }
+    }
+
     /// The target of each input, whose names below `--output-dir` are given.
     ///
     /// # Errors
@@ -65,7 +73,7 @@ mod tests {
     fn args(output: Option<&str>, output_dir: Option<&str>) -> OutputArgs {
         let destination =
             Destination { output: output.map(Into::into), output_dir: output_dir.map(Into::into) };
-        OutputArgs { destination, force: false }
+        OutputArgs { destination, force: false, no_sync: false }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use crate::args::{self, JobsArgs, OutputArgs};
 use crate::failure::{Failure, Status};
 use crate::output;
-use crate::output_file::{OutputFile, Target};
+use crate::output_file::{OutputFile, Policy, Target};
 
 /// A file to decrypt.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(crate) enum Reader {
 pub(crate) struct Job {
     pub(crate) input: Input,
     target: Target,
-    replace: bool,
+    policy: Policy,
 }
 
 /// Something to tell about an input that was decrypted nevertheless.
@@ -68,6 +68,19 @@ impl Source {
     }
 }
 
+impl Reader {
+    /// The file and its length, if bytes can be read at any offset of it.
+    pub(crate) fn regular(&self) -> Option<(&File, u64)> {
+        match self {
+            Self::Stdin(_) => None,
+            Self::File(file) => {
+                let found = file.metadata().ok().filter(fs::Metadata::is_file)?;
+                Some((file, found.len()))
+            }
+        }
+    }
+}
+
 impl Read for Reader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
@@ -80,6 +93,13 @@ impl Read for Reader {
 impl Job {
     pub(crate) fn target(&self) -> &Target {
         &self.target
+    }
+
+    fn is_large(&self, large: Option<u64>) -> bool {
+        match (&self.input.source, large) {
+            (Source::File(path), Some(large)) => fs::metadata(path).is_ok_and(|found| found.len() >= large),
+            _ => false,
+        }
     }
 
     /// Opens the input.
@@ -96,7 +116,7 @@ impl Job {
 
     /// Begins the output.
     pub(crate) fn create(&self) -> Result<OutputFile, Failure> {
-        OutputFile::create(&self.target, self.replace, self.input.path())
+        OutputFile::create(&self.target, self.policy, self.input.path())
     }
 }
 
@@ -106,21 +126,41 @@ pub(crate) fn plan(inputs: Vec<Input>, output: &OutputArgs, command: &[&str]) ->
     let targets = output
         .targets(&names)
         .unwrap_or_else(|message| args::usage_error(command, ErrorKind::ArgumentConflict, message));
-    let replace = output.force;
-    inputs.into_iter().zip(targets).map(|(input, target)| Job { input, target, replace }).collect()
+    let policy = output.policy();
+    inputs.into_iter().zip(targets).map(|(input, target)| Job { input, target, policy }).collect()
 }
 
-/// Decrypts all of them, several at a time. What fails is reported and the rest still done; the status is
-/// the worst of all.
+/// Whether the work on an input may use threads of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Threads {
+    /// No: other inputs are worked on at the same time.
+    One,
+    /// All of the pool: it is the only input at the moment.
+    All,
+}
+
+/// Decrypts all of them: several at a time, but those of `large` bytes and more each by all threads, so that a
+/// single one is no slower. What fails is reported and the rest still done; the status is the worst of all.
 ///
 /// # Errors
 /// If the threads cannot be started.
 pub(crate) fn run(
     jobs: &[Job],
     threads: JobsArgs,
-    decrypt: impl Fn(&Job) -> Result<Vec<Remark>, Failure> + Sync,
+    large: Option<u64>,
+    decrypt: impl Fn(&Job, Threads) -> Result<Vec<Remark>, Failure> + Sync,
 ) -> Result<Status, Failure> {
-    let done: Vec<_> = threads.pool()?.install(|| jobs.par_iter().map(&decrypt).collect());
+    let pool = threads.pool()?;
+    // A thread that waits for the others must not begin with another input, and so with many, one in the other.
+    let groups = jobs.chunk_by(|a, b| !a.is_large(large) && !b.is_large(large));
+    let done: Vec<_> = pool.install(|| {
+        let one = |job| decrypt(job, Threads::One);
+        let groups = groups.map(|group| match group {
+            [job] => vec![decrypt(job, Threads::All)],
+            group => group.par_iter().map(one).collect(),
+        });
+        groups.collect::<Vec<_>>().into_iter().flatten().collect()
+    });
     let mut worst = Status::Good;
     for (job, done) in jobs.iter().zip(done) {
         match done {

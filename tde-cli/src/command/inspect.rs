@@ -17,7 +17,7 @@ Needs no key: without one, it says that headers are not verified and shows what 
 
 Exit status:
   0  what there is could be read
-  1  a key file is damaged, or a principal key does not fit its header
+  1  a file is damaged, or a principal key does not fit its header
   2  could not run
 
 Examples:

@@ -6,7 +6,7 @@ mod report;
 use std::io::Write;
 
 use clap::Args;
-use tde_keyfile::verify::{VerifyOptions, verify};
+use tde_keyfile::verify::{VerifyOptions, par_verify};
 
 use crate::args::{ClusterArgs, JobsArgs};
 use crate::failure::{Failure, Status};
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &VerifyArgs, verbose: bool) -> Result<Status, Failure> {
     let cluster = open::cluster(&args.cluster)?;
     let mut out = Printer::new();
     let mut watcher = Watcher::new(&mut out, verbose, args.json);
-    let report = args.jobs.pool()?.install(|| verify(&cluster, &VerifyOptions::default(), &mut watcher));
+    let report = args.jobs.pool()?.install(|| par_verify(&cluster, &VerifyOptions::default(), &mut watcher));
     let (outcome, files) = watcher.finish()?;
     if args.json {
         serde_json::to_writer_pretty(&mut out, &VerifyReport::of(&cluster, &report, outcome, files))?;

@@ -167,3 +167,74 @@ fn a_file_that_ends_inside_a_page_is_found() {
     change(&data.join(&file.path), |bytes| bytes.truncate(8192 + 100));
     assert_finding(&verify(&corpus, data).expect(1), &[&file.path]);
 }
+
+fn decrypt(corpus: &Corpus, data: &Path, file: &str, target: &Path) -> Run {
+    let mut command: Vec<OsString> = vec!["relation".into(), "decrypt".into(), data.into()];
+    command.extend([file.into(), "-o".into(), target.into()]);
+    command.extend(corpus.key_options());
+    tde(command)
+}
+
+#[test]
+fn a_file_that_is_not_the_one_its_key_is_for_is_not_decrypted() {
+    let corpus = Corpus::first_of(&["A", "G-excerpt"]);
+    let copy = corpus.cluster.copy_data();
+    let file = largest_main_fork(&corpus);
+    let path = copy.path().join(&file.path);
+    let noise: Vec<u8> = (0..fs::metadata(&path).unwrap().len()).map(|at| (at * at / 7 + 11) as u8).collect();
+    fs::write(&path, noise).unwrap();
+    let target = copy.path().join("plain");
+    let run = decrypt(&corpus, copy.path(), &file.path, &target).expect(1);
+    assert!(run.stderr.contains(&file.path) && run.stderr.contains("no page makes sense"), "{run}");
+    assert!(!target.exists());
+}
+
+#[test]
+fn a_file_with_some_bad_pages_is_decrypted_with_a_warning() {
+    let corpus = Corpus::first_of(&["A", "G-excerpt"]);
+    let copy = corpus.cluster.copy_data();
+    let file = largest_main_fork(&corpus);
+    // The second cipher block of the second page: its size and layout turn to noise.
+    change(&copy.path().join(&file.path), |bytes| bytes[8192 + 16] ^= 1);
+    let target = copy.path().join("plain");
+    let run = decrypt(&corpus, copy.path(), &file.path, &target).expect(1);
+    assert!(run.stderr.contains("tde: warning:") && run.stderr.contains("block 1"), "{run}");
+    assert_eq!(
+        fs::metadata(&target).unwrap().len(),
+        fs::metadata(copy.path().join(&file.path)).unwrap().len()
+    );
+}
+
+#[test]
+fn a_relation_whose_key_entry_is_missing_is_not_passed_off_as_plaintext() {
+    let corpus = Corpus::first_of(&["A", "G-excerpt"]);
+    let copy = corpus.cluster.copy_data();
+    let file = largest_main_fork(&corpus);
+    let database = file.path.split('/').nth(1).unwrap();
+    fs::remove_file(copy.path().join(format!("pg_tde/{database}_keys"))).unwrap();
+    let target = copy.path().join("plain");
+    let run = decrypt(&corpus, copy.path(), &file.path, &target).expect(1);
+    assert!(run.stderr.contains("key entry is missing"), "{run}");
+    assert!(!target.exists());
+}
+
+#[test]
+fn a_cut_off_file_is_not_decrypted() {
+    let corpus = Corpus::first_of(&["B", "B-excerpt"]);
+    let copy = corpus.cluster.copy_data();
+    let target = copy.path().join("plain");
+    let file = largest_main_fork(&corpus);
+    change(&copy.path().join(&file.path), |bytes| bytes.truncate(8192 + 100));
+    let run = decrypt(&corpus, copy.path(), &file.path, &target).expect(1);
+    assert!(run.stderr.contains("100 bytes into a page"), "{run}");
+    assert!(!target.exists());
+
+    let segment = corpus.wal_segments().pop().unwrap();
+    change(&copy.path().join("pg_wal").join(&segment.path), |bytes| bytes.truncate(70_000));
+    let mut command: Vec<OsString> = vec!["wal".into(), "decrypt".into(), copy.path().into()];
+    command.extend([segment.path.into(), "-o".into(), target.clone().into()]);
+    command.extend(corpus.key_options());
+    let run = tde(command).expect(1);
+    assert!(run.stderr.contains("70000 bytes"), "{run}");
+    assert!(!target.exists());
+}

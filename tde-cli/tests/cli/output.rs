@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use tde_testkit::sha256_hex;
@@ -136,6 +136,8 @@ fn an_interrupt_removes_the_unfinished_file() {
     // Standard input stays open, so the command waits in the middle of its work.
     let command = decrypt(&corpus, &["-"], &["--name", &file.path, "-o", target.to_str().unwrap()]);
     let mut child = spawn(command);
+    // Waiting for the child would close its input otherwise, and let it finish before the signal is dealt with.
+    let input = child.stdin.take();
     while entries(out.path()).is_empty() {
         assert!(child.try_wait().unwrap().is_none(), "ended before it was interrupted");
         std::thread::yield_now();
@@ -144,6 +146,56 @@ fn an_interrupt_removes_the_unfinished_file() {
         std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
     let ended = child.wait().unwrap();
+    drop(input);
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended), Some(15));
     assert!(entries(out.path()).is_empty());
+}
+
+#[test]
+fn binary_data_is_not_written_to_a_terminal() {
+    let corpus = Corpus::first_of(&["E-excerpt"]);
+    let file = corpus.relation_files().remove(0);
+    let on_terminal = |options: &[&str]| {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&terminal).unwrap();
+        unlockpt(&terminal).unwrap();
+        let name = ptsname(&terminal, Vec::new()).unwrap();
+        let screen = fs::OpenOptions::new().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+        let ended = std::process::Command::new(env!("CARGO_BIN_EXE_tde"))
+            .args(decrypt(&corpus, &[&file.path], options))
+            .stdout(screen)
+            .output()
+            .unwrap();
+        (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+    };
+    let (status, stderr) = on_terminal(&["-o", "-"]);
+    assert_eq!(status, Some(2), "{stderr}");
+    assert!(stderr.contains("terminal") && stderr.contains("--force"), "{stderr}");
+}
+
+#[test]
+fn an_output_that_need_not_be_on_disk_is_the_same() {
+    let corpus = Corpus::first_of(&["E-excerpt"]);
+    let out = tempfile::tempdir().unwrap();
+    let target = out.path().join("plain");
+    let file = corpus.relation_files().remove(0);
+    tde(decrypt(&corpus, &[&file.path], &["--no-sync", "-o", target.to_str().unwrap()])).expect(0);
+    assert_eq!(sha256_hex(&fs::read(&target).unwrap()), file.plain_sha256);
+}
+
+#[test]
+fn a_name_leads_nowhere_but_below_the_output_directory() {
+    let corpus = Corpus::first_of(&["E-excerpt"]);
+    let out = tempfile::tempdir().unwrap();
+    let file = corpus.relation_files().remove(0);
+    let source = corpus.data_directory().join(&file.path);
+    for name in [format!("/{}", file.path), format!(".//{}", file.path)] {
+        let output = ["--name", &name, "--force", "--output-dir", out.path().to_str().unwrap()];
+        tde(decrypt(&corpus, &[source.to_str().unwrap()], &output)).expect(0);
+        assert_eq!(sha256_hex(&fs::read(out.path().join(&file.path)).unwrap()), file.plain_sha256);
+    }
+    let escaping = format!("../{}", file.path);
+    let output = ["--name", &escaping, "--output-dir", out.path().to_str().unwrap()];
+    tde(decrypt(&corpus, &[source.to_str().unwrap()], &output)).expect(2);
 }

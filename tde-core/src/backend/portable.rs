@@ -105,10 +105,16 @@ impl CbcKey {
     }
 
     /// CBC (NIST SP 800-38A, section 6.2): P\[i\] = D(C\[i\]) ^ C\[i - 1\].
-    pub(super) fn decrypt(&self, lane: Lane<'_>) {
-        let mut before = lane.iv;
+    pub(super) fn decrypt(&self, lanes: &mut [Lane<'_>]) {
         let mut blocks = Zeroizing::new([[0; 16]; BATCH]);
-        let mut rest = lane.data;
+        for lane in lanes {
+            self.decrypt_with(lane, &mut blocks);
+        }
+    }
+
+    fn decrypt_with(&self, lane: &mut Lane<'_>, blocks: &mut [[u8; 16]; BATCH]) {
+        let mut before = lane.iv;
+        let mut rest = lane.data.reborrow();
         while !rest.is_empty() {
             let (mut now, later) = split(rest, 16 * BATCH);
             rest = later;

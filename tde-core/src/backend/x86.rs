@@ -5,8 +5,13 @@
 //! that holding a key is the proof on which its calls into `#[target_feature]` functions rest.
 
 #![allow(unsafe_code, reason = "CPU kernels: memory is reached through vector loads and stores")]
+#![allow(
+    clippy::needless_range_loop,
+    reason = "rounds, groups and lines are walked in step through several arrays"
+)]
 
 pub(super) mod aesni;
+mod first_round;
 mod lines;
 mod schedule;
 pub(super) mod vaes256;

@@ -69,6 +69,8 @@ pub struct Status {
     pub archived: Vec<PathBuf>,
     /// Lines of the log, oldest first.
     pub log: Vec<String>,
+    /// Whether a change was interrupted; the next `init`, `rotate` or `open` completes or undoes it.
+    pub interrupted: bool,
 }
 
 impl<'s> MasterKeyFile<'s> {
@@ -84,11 +86,14 @@ impl<'s> MasterKeyFile<'s> {
         &self.path
     }
 
-    /// The key in the file.
+    /// The key in the file. A change of the file that was interrupted is completed or undone first.
     ///
     /// # Errors
     /// Those of [`open`] and [`read_file`], with the path; those of the source.
     pub fn open(&self, source: &mut dyn PassphraseSource, options: &OpenOptions) -> Result<MasterKey, Error> {
+        if self.interrupted()? {
+            self.writer()?;
+        }
         let content = self.read()?;
         // Before the passphrase is asked for.
         identify(content.bytes()).map_err(|error| error.at(&self.path))?;
@@ -122,10 +127,13 @@ impl<'s> MasterKeyFile<'s> {
         replace: bool,
         now: i64,
     ) -> Result<Changed, Error> {
+        self.plan_init(format, replace, now)?;
+        // From here on nobody else changes the file, and what an earlier run could not finish is finished.
+        let writer = self.writer()?;
         let changed = self.plan_init(format, replace, now)?;
         let passphrase = source.fresh()?;
         passphrase.check_new()?;
-        self.write(&MasterKey::random()?, &passphrase, format, self.existing()?, changed, now)
+        self.write(&writer, &MasterKey::random()?, &passphrase, format, self.existing()?, changed, now)
     }
 
     /// What [`rotate`](Self::rotate) would do, without doing it.
@@ -159,6 +167,8 @@ impl<'s> MasterKeyFile<'s> {
         options: &OpenOptions,
         now: i64,
     ) -> Result<Changed, Error> {
+        self.plan_rotate(new, format, now)?;
+        let writer = self.writer()?;
         let changed = self.plan_rotate(new, format, now)?;
         let content = self.read()?;
         let found = identify(content.bytes()).map_err(|error| error.at(&self.path))?;
@@ -176,7 +186,7 @@ impl<'s> MasterKeyFile<'s> {
             Identified::Tde(_) => FileFormat::Tde(Argon2Params::default()),
             Identified::OpenSsl => FileFormat::OpenSsl { iterations: options.openssl_iterations },
         });
-        self.write(&key, &passphrase, format, Some(content), changed, now)
+        self.write(&writer, &key, &passphrase, format, Some(content), changed, now)
     }
 
     /// What can be told without the passphrase.
@@ -207,6 +217,7 @@ impl<'s> MasterKeyFile<'s> {
             content: content.map(|content| identify(content.bytes())),
             archived,
             log,
+            interrupted: self.interrupted()?,
         })
     }
 
@@ -222,8 +233,24 @@ impl<'s> MasterKeyFile<'s> {
         Ok(Changed { path: self.path.clone(), archived, log, event, format, fingerprint: None })
     }
 
+    /// Whether an earlier change of the file was interrupted.
+    fn interrupted(&self) -> Result<bool, Error> {
+        let found = match storage::interrupted_work(self.storage, self.directory(), "") {
+            // There is no directory, so there is no file either.
+            Err(error) if error.is_not_found() => None,
+            found => found?,
+        };
+        Ok(found.is_some_and(|found| found.journal.is_some()))
+    }
+
+    fn writer(&self) -> Result<Writer<'s>, Error> {
+        Ok(Writer::open(self.storage, self.directory(), "", &self.program)?)
+    }
+
+    #[allow(clippy::too_many_arguments)] // Two callers, in this file.
     fn write(
         &self,
+        writer: &Writer<'_>,
         key: &MasterKey,
         passphrase: &Passphrase,
         format: FileFormat,
@@ -248,7 +275,6 @@ impl<'s> MasterKeyFile<'s> {
         if let (Some(archived), Some(existing)) = (&changed.archived, &existing) {
             plan.push(Change::write(relative(archived), Before::Absent, existing.bytes().to_vec()));
         }
-        let writer = Writer::open(self.storage, self.directory(), "", &self.program)?;
         plan.push(self.log_change(&changed, now)?);
         let before = existing.map_or(Before::Absent, |content| Before::Content(content.hash()));
         plan.push(Change::write(relative(&self.path), before, sealed));

@@ -68,6 +68,8 @@ impl KeyProvider for FileKeyring {
     }
 
     fn place(&self) -> String {
-        format!("keyring file {}", self.path.display())
+        // To the server an absent keyring has no keys; to somebody with a copy it is the likeliest mistake.
+        let absent = if matches!(self.path.try_exists(), Ok(false)) { " (absent)" } else { "" };
+        format!("keyring file {}{absent}", self.path.display())
     }
 }

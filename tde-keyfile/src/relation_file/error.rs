@@ -17,6 +17,13 @@ pub enum RelationFileError {
     },
     /// Reading fails.
     Read(io::Error),
+    /// It ended before the length that it was said to have: it was cut off while it was read.
+    Shrunk {
+        /// The length in bytes that it was said to have.
+        expected: u64,
+        /// The byte offset where it ended.
+        actual: u64,
+    },
     /// Writing the plaintext fails.
     Write(io::Error),
     /// Its blocks would have numbers beyond the largest one.
@@ -33,6 +40,12 @@ impl fmt::Display for RelationFileError {
         match self {
             Self::Open { path, .. } => write!(f, "cannot open {}", path.display()),
             Self::Read(_) => f.write_str("cannot read the relation file"),
+            Self::Shrunk { expected, actual } => {
+                write!(
+                    f,
+                    "the file ends at byte {actual} instead of {expected}: it was cut off while it was read"
+                )
+            }
             Self::Write(_) => f.write_str("cannot write the plaintext"),
             Self::Segment { segment } => {
                 write!(
@@ -50,7 +63,7 @@ impl core::error::Error for RelationFileError {
         match self {
             Self::Open { source, .. } | Self::Read(source) | Self::Write(source) => Some(source),
             Self::Decrypt(source) => Some(source),
-            Self::Segment { .. } => None,
+            Self::Segment { .. } | Self::Shrunk { .. } => None,
         }
     }
 }

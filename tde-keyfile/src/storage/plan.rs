@@ -108,6 +108,8 @@ impl Change {
     }
 
     /// Gives the file new content computed from the old in pieces.
+    ///
+    /// With [`Before::Present`] the old content is read once, and hashed on the way.
     #[must_use]
     pub fn transform(path: impl Into<PathBuf>, before: Before, transform: Transform) -> Self {
         Self { path: path.into(), before, after: After::Transformed(transform) }

@@ -1,32 +1,23 @@
 //! Refusing the data directory of a running server, or of one that did not stop cleanly.
 
-use alloc::fmt;
 use alloc::string::String;
 use std::format;
 use std::path::Path;
 
 use super::read::{read_file, stat_regular};
 use super::{Error, Storage};
+use crate::postgres::ControlFile;
 
 /// Longest `postmaster.pid` and `pg_control` that are read.
 const MAX_SMALL_FILE: u64 = 64 << 10;
 
-/// How [`ensure_server_stopped`] judges.
-#[derive(Clone, Copy)]
+/// How strictly [`ensure_server_stopped`] judges.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs)]
-pub struct ServerCheck<'a> {
-    /// Reads the bytes of `global/pg_control`: nothing if the cluster was shut down cleanly (states 1 and 2),
-    /// else what speaks against it.
-    pub clean_shutdown: &'a dyn Fn(&[u8]) -> Result<(), String>,
+pub struct ServerCheck {
     /// Accept a cluster that was not shut down cleanly, a backup that was never started, an incomplete copy, and
     /// a `postmaster.pid` whose process does not exist. A live process is never accepted.
     pub allow_unclean: bool,
-}
-
-impl fmt::Debug for ServerCheck<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerCheck").field("allow_unclean", &self.allow_unclean).finish_non_exhaustive()
-    }
 }
 
 /// Makes sure that no server uses a data directory, and that none has to recover it first.
@@ -41,7 +32,7 @@ impl fmt::Debug for ServerCheck<'_> {
 pub fn ensure_server_stopped(
     storage: &dyn Storage,
     data_dir: &Path,
-    check: &ServerCheck<'_>,
+    check: ServerCheck,
 ) -> Result<(), Error> {
     ensure_stopped(storage, data_dir, check, process_exists)
 }
@@ -49,7 +40,7 @@ pub fn ensure_server_stopped(
 fn ensure_stopped(
     storage: &dyn Storage,
     data_dir: &Path,
-    check: &ServerCheck<'_>,
+    check: ServerCheck,
     process_exists: fn(i32) -> bool,
 ) -> Result<(), Error> {
     let unclean = |path: &Path, reason: String| {
@@ -89,9 +80,10 @@ fn ensure_stopped(
     match read_file(storage, &path, MAX_SMALL_FILE) {
         Err(error) if error.is_not_found() => unclean(&path, "is missing".into()),
         Err(error) => Err(error),
-        Ok(content) => match (check.clean_shutdown)(content.bytes()) {
-            Ok(()) => Ok(()),
-            Err(reason) => unclean(&path, reason),
+        Ok(content) => match ControlFile::parse(content.bytes()) {
+            Ok(control) if control.state.is_shut_down() => Ok(()),
+            Ok(control) => unclean(&path, format!("the state of the cluster is `{}`", control.state)),
+            Err(error) => unclean(&path, format!("{error}")),
         },
     }
 }
@@ -111,47 +103,64 @@ fn process_exists(number: i32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString as _;
+    use alloc::vec::Vec;
     use std::fs;
 
     use super::super::DiskStorage;
     use super::*;
 
-    fn clean(bytes: &[u8]) -> Result<(), String> {
-        if bytes == b"clean" { Ok(()) } else { Err("the server was in production".into()) }
+    /// A recorded `pg_control` of a cluster that was shut down, or that was running.
+    fn control_file(running: bool) -> Vec<u8> {
+        let recorded = "../test-data/pg_tde/B/data/global/pg_control";
+        let mut bytes = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(recorded)).unwrap();
+        assert!(ControlFile::parse(&bytes).unwrap().state.is_shut_down());
+        if running {
+            bytes[16] = 6;
+            let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISCSI).checksum(&bytes[..288]);
+            bytes[288..292].copy_from_slice(&crc.to_le_bytes());
+        }
+        bytes
     }
 
-    fn judge(files: &[(&str, &str)], allow_unclean: bool) -> Result<(), Error> {
+    fn judge(files: &[(&str, Vec<u8>)], allow_unclean: bool) -> Result<(), Error> {
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("global")).unwrap();
         for (name, content) in files {
             fs::write(directory.path().join(name), content).unwrap();
         }
-        let check = ServerCheck { clean_shutdown: &clean, allow_unclean };
-        ensure_stopped(&DiskStorage::new(), directory.path(), &check, |process| process == 77)
+        let check = ServerCheck { allow_unclean };
+        ensure_stopped(&DiskStorage::new(), directory.path(), check, |process| process == 77)
     }
 
     #[test]
     fn a_live_process_is_refused_whatever_is_allowed() {
         for pid in ["77\n/data\n", "-77\n", "77", "", "garbage\n", "\n", "0\n"] {
             for allow in [false, true] {
-                let judged = judge(&[("postmaster.pid", pid), ("global/pg_control", "clean")], allow);
-                assert!(matches!(judged, Err(Error::ServerRunning { .. })), "{pid:?}");
+                let files = [("postmaster.pid", pid.into()), ("global/pg_control", control_file(false))];
+                assert!(matches!(judge(&files, allow), Err(Error::ServerRunning { .. })), "{pid:?}");
             }
         }
     }
 
     #[test]
     fn what_is_not_known_to_be_stopped_cleanly_is_refused_unless_allowed() {
-        let clean = ("global/pg_control", "clean");
-        let unclean: [&[_]; 4] = [
-            &[("postmaster.pid", "78\n"), clean],
-            &[("backup_label", "START WAL LOCATION"), clean],
-            &[("global/pg_control", "running")],
-            &[],
+        let clean = ("global/pg_control", control_file(false));
+        let unclean: [(&[_], &str); 5] = [
+            (&[("postmaster.pid", b"78\n".to_vec()), clean.clone()], "process 78"),
+            (&[("backup_label", b"START WAL LOCATION".to_vec()), clean.clone()], "base backup"),
+            (&[("global/pg_control", control_file(true))], "in production"),
+            (&[("global/pg_control", b"damaged".to_vec())], "pg_control"),
+            (&[], "missing"),
         ];
-        for files in unclean {
-            assert!(matches!(judge(files, false), Err(Error::NotShutDown { .. })), "{files:?}");
-            assert!(judge(files, true).is_ok(), "{files:?}");
+        for (files, reason) in unclean {
+            match judge(files, false) {
+                Err(error @ Error::NotShutDown { .. }) => {
+                    assert!(error.to_string().contains(reason), "{error}")
+                }
+                other => panic!("{reason}: {other:?}"),
+            }
+            assert!(judge(files, true).is_ok(), "{reason}");
         }
         assert!(judge(&[clean], false).is_ok());
     }

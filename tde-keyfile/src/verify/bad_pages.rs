@@ -91,3 +91,52 @@ fn is_same_cause((first, open): (BlockNumber, &Cause), (block, next): (BlockNumb
         _ => open == next,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tde_core::Fork;
+
+    fn bad(pages: &mut BadPages, block: u32, cause: Cause) {
+        let (block, offset) = (BlockNumber::new(block), u64::from(block) * 8192);
+        pages.bad(block, offset, Problem::PartlyZero { zero: 0..32 }, cause, Severity::Error);
+    }
+
+    fn ranges(pages: BadPages) -> (Vec<(u32, u32, u32)>, u64) {
+        let (ranges, left_out) = pages.finish();
+        (ranges.iter().map(|r| (r.first.get(), r.last.get(), r.count)).collect(), left_out)
+    }
+
+    #[test]
+    fn pages_of_one_cause_in_a_row_are_one_range() {
+        let mut pages = BadPages::new(10);
+        bad(&mut pages, 1, Cause::Damaged);
+        // A zero page between says nothing.
+        bad(&mut pages, 3, Cause::Damaged);
+        bad(&mut pages, 4, Cause::NotEncrypted);
+        pages.sound();
+        bad(&mut pages, 6, Cause::NotEncrypted);
+        assert_eq!(ranges(pages), (alloc::vec![(1, 3, 2), (4, 4, 1), (6, 6, 1)], 0));
+    }
+
+    #[test]
+    fn pages_moved_together_are_one_range() {
+        let page_of =
+            |block| Cause::WrongIv(IvEvidence::PageOf { fork: Fork::Main, block: BlockNumber::new(block) });
+        let mut pages = BadPages::new(10);
+        bad(&mut pages, 0, page_of(16));
+        bad(&mut pages, 1, page_of(17));
+        bad(&mut pages, 2, page_of(5));
+        assert_eq!(ranges(pages), (alloc::vec![(0, 1, 2), (2, 2, 1)], 0));
+    }
+
+    #[test]
+    fn ranges_beyond_the_room_are_counted() {
+        let mut pages = BadPages::new(2);
+        for block in 0..5 {
+            bad(&mut pages, block, Cause::Damaged);
+            pages.sound();
+        }
+        assert_eq!(ranges(pages), (alloc::vec![(0, 0, 1), (1, 1, 1)], 3));
+    }
+}

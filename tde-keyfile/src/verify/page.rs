@@ -120,3 +120,38 @@ pub(super) fn looks_random(bytes: &[u8]) -> bool {
     // 256 / n * sum(count^2) - n < 392, in whole numbers.
     length >= 1024 && squares * 256 < (length + 392) * length
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tde_core::{BaseIv, Cipher, InternalKey, PageCipher};
+
+    #[test]
+    fn ciphertext_looks_random_and_pages_do_not() {
+        let key = InternalKey::from_slice(Cipher::Aes128, &[1; 16], BaseIv::new([2; 16])).unwrap();
+        let cipher = PageCipher::new(&key);
+        let mut page = alloc::vec![0; 8192];
+        for (at, byte) in page.iter_mut().enumerate().skip(4096) {
+            *byte = (at % 251) as u8;
+        }
+        assert!(!looks_random(&page));
+        for block in 0..200 {
+            let mut stored = page.clone();
+            cipher.encrypt_page(Fork::Main, BlockNumber::new(block), &mut stored).unwrap();
+            assert!(looks_random(&stored), "block {block}");
+            assert_eq!(unwritten_part(&stored), None);
+        }
+        assert!(!looks_random(&[]) && !looks_random(&[7; 512]));
+    }
+
+    #[test]
+    fn the_longest_run_of_zeros_is_what_was_not_written() {
+        let mut stored = alloc::vec![1; 8192];
+        stored[16..32].fill(0);
+        assert_eq!(unwritten_part(&stored), None, "one cipher block may be chance");
+        stored[100..200].fill(0);
+        assert_eq!(unwritten_part(&stored), Some(112..192));
+        stored[4096..].fill(0);
+        assert_eq!(unwritten_part(&stored), Some(4096..8192));
+    }
+}

@@ -15,9 +15,12 @@ use super::key_search::{KeySearch, Sample};
 use super::page::{PageContext, diagnose, looks_random, unwritten_part};
 use super::report::{FileContents, RelationProtection};
 use super::run::{FileRun, Run};
+use crate::RelationLocator;
 use crate::cluster::{Cluster, RelationKey};
 use crate::postgres::{PageCondition, PageHeader, RelationPath};
-use crate::relation_file::{PageBatch, RelationFileError, RelationGeometry, RelationReader};
+use crate::relation_file::{
+    PageBatch, RelationFileError, RelationGeometry, RelationReader, RelationSummary, batch_length,
+};
 
 /// A segment file of a relation, as the directory lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,34 +43,75 @@ pub(super) struct PageRules {
 /// Pages whose IV is searched for, in one relation; a search can cost milliseconds.
 const IV_SEARCHES: u32 = 32;
 
-/// Verifies the files of one relation, which must be sorted by fork and segment.
+/// Where pages may have been looked at before: by number of the file and of the batch in it.
+pub(super) type LookedAt<'a> = dyn FnMut(BatchPlace) -> Option<CheckedBatch> + 'a;
+
+/// A batch of pages: its file, by number, and its number in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct BatchPlace {
+    pub(super) file: usize,
+    pub(super) batch: u64,
+}
+
+/// A batch that was checked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CheckedBatch {
+    /// Bytes that were read; less than a whole batch at the end of the file.
+    bytes: u64,
+    summary: RelationSummary,
+    /// Pages that are as they should be and not zero.
+    sound: u64,
+}
+
+/// What can be said of a page without its neighbours.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PageCheck<'a> {
+    pub(super) rules: &'a PageRules,
+    pub(super) protection: RelationProtection,
+}
+
+/// The key of a relation, and how that has it protected.
+pub(super) fn protection_of(
+    cluster: &Cluster,
+    relation: &RelationLocator,
+) -> (Option<InternalKey>, RelationProtection) {
+    match cluster.relation_key(relation) {
+        Ok(RelationKey::Key(key)) => (Some(key), RelationProtection::Encrypted),
+        Ok(RelationKey::NoEntry) => (None, RelationProtection::Plain),
+        // Why is a finding about the key file.
+        Err(_) => (None, RelationProtection::KeyUnavailable),
+    }
+}
+
+/// Verifies the files of one relation, which must be sorted by fork and segment. They are numbered from `number`
+/// on.
 pub(super) fn verify_relation(
     run: &mut Run<'_>,
     cluster: &Cluster,
     rules: &PageRules,
     keys: &mut KeySearch,
-    files: &[SegmentFile],
+    (number, files): (usize, &[SegmentFile]),
+    looked_at: &mut LookedAt<'_>,
 ) {
     let Some(first) = files.first() else { return };
-    let (key, protection) = match cluster.relation_key(&first.path.locator) {
-        Ok(RelationKey::Key(key)) => (Some(key), RelationProtection::Encrypted),
-        Ok(RelationKey::NoEntry) => (None, RelationProtection::Plain),
-        // Why is a finding about the key file.
-        Err(_) => (None, RelationProtection::KeyUnavailable),
-    };
+    let (key, protection) = protection_of(cluster, &first.path.locator);
     let mut relation = Relation {
-        rules,
+        check: PageCheck { rules, protection },
         key: key.as_ref(),
-        protection,
         sound: 0,
         searches: IV_SEARCHES,
         guess: None,
         sample: None,
     };
     let mut done = Vec::new();
+    let mut number = number;
     for fork in files.chunk_by(|a, b| a.path.fork == b.path.fork) {
         for (index, file) in fork.iter().enumerate() {
-            done.push(relation.file(run, file, fork, index));
+            done.push(
+                relation
+                    .file(run, file, fork, index, &mut |batch| looked_at(BatchPlace { file: number, batch })),
+            );
+            number += 1;
         }
     }
     let verdict = relation.verdict(cluster, keys);
@@ -78,9 +122,8 @@ pub(super) fn verify_relation(
 
 /// One relation while its files are read.
 struct Relation<'a> {
-    rules: &'a PageRules,
+    check: PageCheck<'a>,
     key: Option<&'a InternalKey>,
-    protection: RelationProtection,
     /// Pages that are as they should be and not zero.
     sound: u64,
     searches: u32,
@@ -92,7 +135,7 @@ struct Relation<'a> {
 /// What a whole relation tells about each of its bad pages.
 struct Verdict {
     any_sound: bool,
-    opens_with: Option<crate::RelationLocator>,
+    opens_with: Option<RelationLocator>,
 }
 
 /// A file that was read.
@@ -104,6 +147,76 @@ struct DoneFile {
     never_written: u64,
 }
 
+/// [`LookedAt`] in one file.
+type LookedAtInFile<'a> = dyn FnMut(u64) -> Option<CheckedBatch> + 'a;
+
+/// What a page looks like by itself.
+enum Found {
+    Zero,
+    Sound,
+    Suspicious(Problem, Cause),
+    Bad(PageCondition),
+}
+
+impl CheckedBatch {
+    fn of(batch: &PageBatch<'_>) -> Self {
+        let summary = batch.summary;
+        Self { bytes: batch.stored.len() as u64 + summary.trailing_bytes, summary, sound: 0 }
+    }
+}
+
+impl PageCheck<'_> {
+    /// What is in a batch, if nothing in it calls for another look.
+    #[cfg(feature = "rayon")]
+    pub(super) fn batch(&self, batch: &PageBatch<'_>) -> Option<CheckedBatch> {
+        let mut checked = CheckedBatch::of(batch);
+        for (block, stored, plain) in self.pages(batch) {
+            match self.page(block, stored, plain) {
+                Found::Zero => {}
+                Found::Sound => checked.sound += 1,
+                Found::Suspicious(..) | Found::Bad(_) => return None,
+            }
+        }
+        Some(checked)
+    }
+
+    /// The pages of a batch: block number, as stored, and in plaintext.
+    fn pages<'b>(
+        &self,
+        batch: &PageBatch<'b>,
+    ) -> impl Iterator<Item = (BlockNumber, &'b [u8], &'b [u8])> + use<'b> {
+        let (page, first) = (self.rules.geometry.page_size.get(), batch.first);
+        let pages = batch.stored.chunks_exact(page).zip(batch.plain.chunks_exact(page));
+        (0..)
+            .zip(pages)
+            .map_while(move |(index, (stored, plain))| Some((first.checked_add(index)?, stored, plain)))
+    }
+
+    fn page(&self, block: BlockNumber, stored: &[u8], plain: &[u8]) -> Found {
+        match PageCondition::of(plain, block, self.rules.checksums) {
+            PageCondition::Zero => Found::Zero,
+            PageCondition::Sound => match self.suspicion(stored, plain) {
+                None => Found::Sound,
+                Some((problem, cause)) => Found::Suspicious(problem, cause),
+            },
+            condition => Found::Bad(condition),
+        }
+    }
+
+    /// Where no checksum guards a page, what else speaks against it.
+    fn suspicion(&self, stored: &[u8], plain: &[u8]) -> Option<(Problem, Cause)> {
+        if self.rules.checksums || self.protection != RelationProtection::Encrypted {
+            return None;
+        }
+        if let Some(zero) = unwritten_part(stored) {
+            return Some((Problem::PartlyZero { zero: zero.clone() }, Cause::Torn { zero }));
+        }
+        let lsn = PageHeader::parse(plain).ok()?.lsn;
+        let end = self.rules.last_lsn.filter(|end| lsn > *end)?;
+        Some((Problem::LsnBeyondWal { lsn, end }, Cause::WrongIv(IvEvidence::FirstBlockOnly)))
+    }
+}
+
 impl Relation<'_> {
     fn file(
         &mut self,
@@ -111,21 +224,20 @@ impl Relation<'_> {
         segment: &SegmentFile,
         fork: &[SegmentFile],
         index: usize,
+        looked_at: &mut LookedAtInFile<'_>,
     ) -> DoneFile {
         let mut file = run.file(segment.path.to_string());
         self.check_length(run, &mut file, segment, fork, index);
         let mut done = DoneFile { file, ranges: Vec::new(), left_out: 0, pages: 0, never_written: 0 };
-        if self.protection == RelationProtection::KeyUnavailable
-            || (self.protection == RelationProtection::Plain && !run.options.plain_relations)
-        {
+        if !self.check.protection.is_checked(run.options.plain_relations) {
             run.observer.progress(segment.length);
             return done;
         }
         let mut bad = BadPages::new(run.options.max_findings_per_file);
-        let read = self.read(run, segment, fork, &mut bad);
+        let read = self.read(run, segment, fork, &mut bad, looked_at);
         (done.ranges, done.left_out) = bad.finish();
         match read {
-            Ok((pages, never_written)) => (done.pages, done.never_written) = (pages, never_written),
+            Ok(summary) => (done.pages, done.never_written) = (summary.pages, summary.never_written),
             Err(error) => {
                 let error = match core::error::Error::source(&error) {
                     Some(source) => format!("{error}: {source}"),
@@ -152,8 +264,8 @@ impl Relation<'_> {
         fork: &[SegmentFile],
         index: usize,
     ) {
-        let page = self.rules.geometry.page_size.get() as u64;
-        let full = self.rules.geometry.segment_length();
+        let page = self.check.rules.geometry.page_size.get() as u64;
+        let full = self.check.rules.geometry.segment_length();
         let (actual, severity) = (segment.length, severity_of(segment.path.fork));
         let later = fork.iter().skip(index + 1).any(|later| later.length > 0);
         if actual > full {
@@ -190,55 +302,76 @@ impl Relation<'_> {
         segment: &SegmentFile,
         fork: &[SegmentFile],
         bad: &mut BadPages,
-    ) -> Result<(u64, u64), RelationFileError> {
-        let directory = run.data_directory;
-        let mut reader =
-            RelationReader::<File>::open(directory, segment.path, self.key, self.rules.geometry)?;
-        let page_size = self.rules.geometry.page_size.get();
+        looked_at: &mut LookedAtInFile<'_>,
+    ) -> Result<RelationSummary, RelationFileError> {
+        let geometry = self.check.rules.geometry;
         let last = fork.last().unwrap_or(segment);
-        let blocks_before = last.path.segment.saturating_mul(self.rules.geometry.blocks_per_segment);
-        let blocks_in_last = u32::try_from(last.length / page_size as u64).unwrap_or(u32::MAX);
+        let blocks_before = last.path.segment.saturating_mul(geometry.blocks_per_segment);
+        let blocks_in_last = u32::try_from(last.length / geometry.page_size.get() as u64).unwrap_or(u32::MAX);
         let context = PageContext {
             fork: segment.path.fork,
-            checksums: self.rules.checksums,
+            checksums: self.check.rules.checksums,
             blocks: blocks_before.saturating_add(blocks_in_last),
-            blocks_per_segment: self.rules.geometry.blocks_per_segment,
+            blocks_per_segment: geometry.blocks_per_segment,
         };
+        let mut reader: Option<RelationReader<File>> = None;
         let mut offset = 0;
-        while let Some(batch) = reader.next_batch()? {
-            self.check_batch(&context, &batch, page_size, offset, bad);
-            let bytes = batch.stored.len() as u64;
-            offset += bytes;
-            run.observer.progress(bytes);
+        let mut summary = RelationSummary::default();
+        for number in 0.. {
+            let checked = match looked_at(number) {
+                Some(checked) => {
+                    if checked.sound > 0 {
+                        bad.sound();
+                    }
+                    checked
+                }
+                None => {
+                    let reader = match &mut reader {
+                        Some(reader) => reader,
+                        None => {
+                            let opened =
+                                RelationReader::open(run.data_directory, segment.path, self.key, geometry)?;
+                            reader.insert(opened)
+                        }
+                    };
+                    reader.go_to(offset)?;
+                    let batch = reader.batch()?;
+                    self.check_batch(&context, &batch, bad)
+                }
+            };
+            self.sound += checked.sound;
+            summary.add(&checked.summary);
+            offset += checked.bytes;
+            run.observer.progress(checked.bytes);
+            if checked.bytes < batch_length(geometry) as u64 {
+                break;
+            }
         }
-        let summary = reader.summary();
-        run.observer.progress(summary.trailing_bytes);
-        Ok((summary.pages, summary.never_written))
+        Ok(summary)
     }
 
     fn check_batch(
         &mut self,
         context: &PageContext,
         batch: &PageBatch<'_>,
-        page_size: usize,
-        offset: u64,
         bad: &mut BadPages,
-    ) {
-        let pages = batch.stored.chunks_exact(page_size).zip(batch.plain.chunks_exact(page_size));
-        for (index, (stored, plain)) in (0u32..).zip(pages) {
-            let Some(block) = batch.first.checked_add(index) else { return };
+    ) -> CheckedBatch {
+        let mut checked = CheckedBatch::of(batch);
+        for (block, stored, plain) in self.check.pages(batch) {
             match self.check_page(context, block, stored, plain) {
                 PageOutcome::Zero => {}
                 PageOutcome::Sound => {
-                    self.sound += 1;
+                    checked.sound += 1;
                     bad.sound();
                 }
                 PageOutcome::Bad(problem, cause, severity) => {
-                    let offset = offset + u64::from(index) * page_size as u64;
+                    let page = u64::from(block.get() - batch.first.get());
+                    let offset = batch.offset + page * stored.len() as u64;
                     bad.bad(block, offset, problem, cause, severity);
                 }
             }
         }
+        checked
     }
 
     fn check_page(
@@ -248,20 +381,16 @@ impl Relation<'_> {
         stored: &[u8],
         plain: &[u8],
     ) -> PageOutcome {
-        let condition = PageCondition::of(plain, block, context.checksums);
-        if condition == PageCondition::Zero {
-            return PageOutcome::Zero;
-        }
         let severity = severity_of(context.fork);
-        if condition == PageCondition::Sound {
-            return match self.suspicion(context, stored, plain) {
-                None => PageOutcome::Sound,
-                Some((problem, cause)) => PageOutcome::Bad(problem, cause, severity),
-            };
-        }
+        let condition = match self.check.page(block, stored, plain) {
+            Found::Zero => return PageOutcome::Zero,
+            Found::Sound => return PageOutcome::Sound,
+            Found::Suspicious(problem, cause) => return PageOutcome::Bad(problem, cause, severity),
+            Found::Bad(condition) => condition,
+        };
         let cause = self.explain(context, block, stored, plain);
         // Damage that replay of the backup's WAL will repair.
-        let replayed = self.rules.replayed_from.is_some_and(|start| {
+        let replayed = self.check.rules.replayed_from.is_some_and(|start| {
             matches!(condition, PageCondition::Checksum { .. })
                 && matches!(cause, Cause::Damaged | Cause::Torn { .. })
                 && PageHeader::parse(plain).is_ok_and(|header| header.lsn >= start)
@@ -275,21 +404,8 @@ impl Relation<'_> {
         PageOutcome::Bad(Problem::Page(condition), cause, severity)
     }
 
-    /// Where no checksum guards a page, what else speaks against it.
-    fn suspicion(&self, context: &PageContext, stored: &[u8], plain: &[u8]) -> Option<(Problem, Cause)> {
-        if context.checksums || self.protection != RelationProtection::Encrypted {
-            return None;
-        }
-        if let Some(zero) = unwritten_part(stored) {
-            return Some((Problem::PartlyZero { zero: zero.clone() }, Cause::Torn { zero }));
-        }
-        let lsn = PageHeader::parse(plain).ok()?.lsn;
-        let end = self.rules.last_lsn.filter(|end| lsn > *end)?;
-        Some((Problem::LsnBeyondWal { lsn, end }, Cause::WrongIv(IvEvidence::FirstBlockOnly)))
-    }
-
     fn explain(&mut self, context: &PageContext, block: BlockNumber, stored: &[u8], plain: &[u8]) -> Cause {
-        if self.protection == RelationProtection::Plain {
+        if self.check.protection == RelationProtection::Plain {
             if !looks_random(stored) {
                 return Cause::Damaged;
             }
@@ -312,7 +428,7 @@ impl Relation<'_> {
     fn keep_sample(&mut self, fork: Fork, block: BlockNumber, stored: &[u8]) {
         if self.sample.is_none() {
             self.sample =
-                Some(Sample { fork, block, stored: stored.to_vec(), checksums: self.rules.checksums });
+                Some(Sample { fork, block, stored: stored.to_vec(), checksums: self.check.rules.checksums });
         }
     }
 

@@ -89,6 +89,17 @@ pub enum RelationProtection {
     KeyUnavailable,
 }
 
+impl RelationProtection {
+    /// Whether there are pages to check; `plain`: also those that are not encrypted.
+    pub(super) const fn is_checked(self, plain: bool) -> bool {
+        match self {
+            Self::Encrypted => true,
+            Self::Plain => plain,
+            Self::KeyUnavailable => false,
+        }
+    }
+}
+
 /// The outcome of verifying a cluster.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]

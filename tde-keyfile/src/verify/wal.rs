@@ -92,9 +92,10 @@ impl Wal {
         Some(wal)
     }
 
-    /// Bytes in segments.
+    /// Bytes to be read: of a file longer than a segment no more than that.
     pub(super) fn bytes(&self) -> u64 {
-        self.segments.values().flatten().map(|segment| segment.length).fold(0, u64::saturating_add)
+        let size = self.layout.segment_size.bytes();
+        self.segments.values().flatten().map(|segment| segment.length.min(size)).fold(0, u64::saturating_add)
     }
 
     /// Verifies every segment.

@@ -72,6 +72,9 @@ impl WalRangeKeys {
                 return Cause::RangeMoved { opens_with: Some(entry.start) };
             }
         }
+        if stored == plain {
+            return Cause::NoKeyEntry { opens_with: None };
+        }
         let flipped = |bit| {
             let key = with_flipped_bit(self.key_at(here)?, bit)?;
             decrypted(&key, at, head).filter(|plain| is_valid(plain, expected))

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tde_keyfile::cluster::{Cluster, OpenOptions};
-use tde_keyfile::verify::{Finding, Report, VerifyOptions, verify};
+use tde_keyfile::verify::{Finding, Note, Observer, Report, VerifiedFile, VerifyOptions, verify};
 use tde_testkit::{RecordedCluster, recorded_clusters};
 
 /// The full recording of that name; none where there are only excerpts.
@@ -30,6 +30,66 @@ pub(crate) fn options(cluster: &RecordedCluster, scratch: &Path) -> OpenOptions 
         }
     }
     options
+}
+
+/// The report, which must be the same, as must be what the observer is told, however many threads work.
+pub(crate) fn verify_both_ways(
+    cluster: &Cluster,
+    options: &VerifyOptions,
+    observer: &mut dyn Observer,
+) -> Report {
+    let mut sequential = Recorder { told: Vec::new(), inner: observer };
+    let report = verify(cluster, options, &mut sequential);
+    let told = sequential.told;
+    #[cfg(feature = "rayon")]
+    for threads in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        // From outside of the pool too, on the pool of the process.
+        let again = tde_keyfile::verify::par_verify(cluster, options, &mut ());
+        let there = pool.install(|| {
+            let mut parallel = Recorder { told: Vec::new(), inner: &mut () };
+            let report = tde_keyfile::verify::par_verify(cluster, options, &mut parallel);
+            (report, parallel.told)
+        });
+        assert_eq!(format!("{again:?}"), format!("{report:?}"), "on all threads");
+        assert_eq!(format!("{:?}", there.0), format!("{report:?}"), "on {threads} threads");
+        assert_eq!(there.1, told, "the observer, on {threads} threads");
+    }
+    drop(told);
+    report
+}
+
+/// What an observer was told, in order.
+struct Recorder<'a> {
+    told: Vec<String>,
+    inner: &'a mut dyn Observer,
+}
+
+impl Observer for Recorder<'_> {
+    fn total(&mut self, bytes: u64) {
+        self.told.push(format!("total {bytes}"));
+        self.inner.total(bytes);
+    }
+
+    fn progress(&mut self, bytes: u64) {
+        self.told.push(format!("progress {bytes}"));
+        self.inner.progress(bytes);
+    }
+
+    fn finding(&mut self, finding: &Finding) {
+        self.told.push(format!("{finding:?}"));
+        self.inner.finding(finding);
+    }
+
+    fn note(&mut self, note: &Note) {
+        self.told.push(format!("{note:?}"));
+        self.inner.note(note);
+    }
+
+    fn file(&mut self, file: &VerifiedFile) {
+        self.told.push(format!("{file:?}"));
+        self.inner.file(file);
+    }
 }
 
 /// A data directory of its own.
@@ -82,7 +142,7 @@ impl Copy {
 
     pub(crate) fn verify_with(&self, options: &OpenOptions) -> Report {
         let cluster = Cluster::open(self.directory.path(), options).expect("a cluster");
-        let report = verify(&cluster, &VerifyOptions::default(), &mut ());
+        let report = verify_both_ways(&cluster, &VerifyOptions::default(), &mut ());
         for finding in &report.findings {
             println!("{finding}");
         }

@@ -1,7 +1,4 @@
-//! The corpora: data directories that real servers wrote, each with a manifest of what is in it.
-//!
-//! A few files of them are in the repository; the whole set is in `$TDE_CORPUS` or beside the checkout,
-//! and a sweep that does without it says so.
+//! Recorded clusters with their manifests in JSON form, for tests that compare every field of them.
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests; the lint knows only the tests themselves")]
@@ -11,47 +8,32 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tde_keyfile::cluster::{Cluster, OpenOptions};
+use tde_testkit::{RecordedCluster, recorded_clusters};
 
 pub(crate) struct Corpus {
     pub(crate) name: String,
     pub(crate) directory: PathBuf,
     pub(crate) manifest: Value,
+    // Holds the directory.
+    _recorded: RecordedCluster,
 }
 
-/// The whole set of corpora; none, with a word on standard error, if it is not there.
+/// The full recordings, where they are at hand.
 pub(crate) fn all() -> Vec<Corpus> {
-    let set = std::env::var_os("TDE_CORPUS")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus"), PathBuf::from);
-    let corpora: Vec<_> =
-        [set.join("pg_tde"), set.clone()].iter().flat_map(|base| within(base, "")).collect();
-    if corpora.is_empty() {
-        eprintln!("SKIPPED: no corpora in {} (set TDE_CORPUS)", set.display());
-    }
-    corpora
+    all_and_excerpts().into_iter().filter(|corpus| !corpus.name.ends_with("-excerpt")).collect()
 }
 
 /// The same and the excerpts in the repository, which lack plaintext and some relation files.
 pub(crate) fn all_and_excerpts() -> Vec<Corpus> {
-    let excerpts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-data/pg_tde");
-    let mut corpora = within(&excerpts, "test-data/");
-    assert!(!corpora.is_empty(), "the repository's own test data is missing");
-    corpora.extend(all());
-    corpora
-}
-
-fn within(base: &Path, prefix: &str) -> Vec<Corpus> {
-    let mut corpora = Vec::new();
-    for entry in fs::read_dir(base).into_iter().flatten().flatten() {
-        let directory = entry.path();
-        let Ok(text) = fs::read(directory.join("MANIFEST.json")) else { continue };
-        let manifest: Value = serde_json::from_slice(&text).unwrap();
-        if manifest["pg_tde_files"].is_array() {
-            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            corpora.push(Corpus { name, directory, manifest });
-        }
-    }
-    corpora.sort_by(|a, b| a.name.cmp(&b.name));
-    corpora
+    let recorded = recorded_clusters().into_iter();
+    recorded
+        .map(|recorded| Corpus {
+            name: recorded.name.clone(),
+            directory: recorded.root.clone(),
+            manifest: serde_json::from_slice(&recorded.read("MANIFEST.json")).unwrap(),
+            _recorded: recorded,
+        })
+        .collect()
 }
 
 impl Corpus {
@@ -107,10 +89,9 @@ pub(crate) fn number(value: &Value) -> u32 {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    tde_testkit::to_hex(bytes)
 }
 
 pub(crate) fn unhex(digits: &str) -> Vec<u8> {
-    let digits: String = digits.chars().filter(|c| !c.is_whitespace()).collect();
-    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
+    tde_testkit::from_hex(&digits.split_whitespace().collect::<String>())
 }

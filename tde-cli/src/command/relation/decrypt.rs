@@ -1,20 +1,27 @@
 //! `tde relation decrypt`: relation files in plaintext.
 
 use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
 use tde_core::BlockNumber;
 use tde_keyfile::cluster::{Cluster, RelationKey};
-use tde_keyfile::postgres::{PageHeader, RelationPath};
-use tde_keyfile::relation_file::{PageBatch, RelationFileError, RelationGeometry, RelationReader};
+use tde_keyfile::postgres::{PageHeader, RelationPath, RelationPathError};
+use tde_keyfile::relation_file::{
+    PageBatch, ParRelationReader, RelationFileError, RelationGeometry, RelationReader,
+};
 
 use crate::args::{ClusterArgs, JobsArgs, OutputArgs};
-use crate::command::decrypt::{self, Input, Job, Remark, Source};
+use crate::command::decrypt::{self, Input, Job, Remark, Source, Threads};
 use crate::failure::{Failure, Status};
 use crate::{control_file, input, open, output};
 
 const COMMAND: &[&str] = &["relation", "decrypt"];
+
+/// Bytes from which on a file is worth the while of several threads: some milliseconds of work.
+const LARGE: u64 = 8 << 20;
 
 const AFTER_HELP: &str = "\
 Kind of file, fork and first block are read off the path. A relation without a key entry is \
@@ -62,20 +69,25 @@ pub(crate) fn run(args: &DecryptArgs) -> Result<Status, Failure> {
     let jobs = decrypt::plan(args.files.iter().map(find).collect(), &args.output, COMMAND);
     let cluster = open::cluster(&args.cluster)?;
     let geometry = geometry(data_directory);
-    decrypt::run(&jobs, args.jobs, |job| decrypt_file(&cluster, geometry, job))
+    decrypt::run(&jobs, args.jobs, Some(LARGE), |job, threads| decrypt_file(&cluster, geometry, job, threads))
 }
 
 /// The input that the user means by `file`.
 fn find(data_directory: &Path, file: &Path, name: Option<&str>) -> Input {
-    if let Some(name) = name {
-        let inside = input::name_inside(data_directory, file).map(|inside| data_directory.join(inside));
-        let source = inside.map_or_else(|| Source::from_argument(file), Source::File);
-        return Input { name: name.to_owned(), source };
-    }
-    match input::name_inside(data_directory, file).or_else(|| input::plain_name(file)) {
-        Some(name) => Input { source: Source::File(data_directory.join(&name)), name },
-        None => Input { name: file.display().to_string(), source: Source::File(file.to_path_buf()) },
-    }
+    let inside = || input::name_inside(data_directory, file);
+    let (name, source) = match (Source::from_argument(file), name) {
+        (Source::Stdin, name) => (name.unwrap_or_default().to_owned(), Source::Stdin),
+        (given, Some(name)) => {
+            let source = inside().map_or(given, |inside| Source::File(data_directory.join(inside)));
+            (name.to_owned(), source)
+        }
+        (given, None) => match inside().or_else(|| input::plain_name(file)) {
+            Some(name) => (name.clone(), Source::File(data_directory.join(name))),
+            None => (file.display().to_string(), given),
+        },
+    };
+    // One file has one name, however it was spelled.
+    Input { name: RelationPath::parse(&name).map_or(name, |path| path.to_string()), source }
 }
 
 /// The sizes in the control file, or, with a warning, the usual ones.
@@ -95,12 +107,22 @@ fn geometry(data_directory: &Path) -> RelationGeometry {
     }
 }
 
-fn decrypt_file(cluster: &Cluster, geometry: RelationGeometry, job: &Job) -> Result<Vec<Remark>, Failure> {
+fn decrypt_file(
+    cluster: &Cluster,
+    geometry: RelationGeometry,
+    job: &Job,
+    threads: Threads,
+) -> Result<Vec<Remark>, Failure> {
     let name = &job.input.name;
     let path = RelationPath::parse(name).map_err(|error| {
-        Failure::new(error).context(name.clone()).advise(
-            "give a path relative to the data directory, or say with `--name` what the file is called there",
-        )
+        let failure = Failure::new(error).context(name.clone());
+        match error {
+            RelationPathError::NotARelation => failure.advise(
+                "give a path relative to the data directory, or say with `--name` what the file is called \
+                 there",
+            ),
+            _ => failure,
+        }
     })?;
     let input = job.open()?;
     let key = match cluster.relation_key(&path.locator) {
@@ -109,16 +131,33 @@ fn decrypt_file(cluster: &Cluster, geometry: RelationGeometry, job: &Job) -> Res
         Err(error) => return Err(open::scope_failure(error).context(name.clone())),
     };
     let failed = |error| failure(error).context(name.clone());
-    let mut reader = RelationReader::new(input, path, key.as_ref(), geometry).map_err(failed)?;
+    // Before anything is created.
+    geometry.first_block(&path).map_err(failed)?;
     let mut file = job.create()?;
     let mut pages = PageTally::default();
-    while let Some(batch) = reader.next_batch().map_err(failed)? {
-        pages.count(&batch, geometry);
-        file.write_all(batch.plain)?;
-    }
-    let trailing = reader.summary().trailing_bytes;
+    let summary = match (threads, input.regular(), file.regular()) {
+        (Threads::All, Some((input, length)), Some(output)) => {
+            let reader = ParRelationReader::new(input, path, key.as_ref(), geometry).map_err(failed)?;
+            let tally = Mutex::new(&mut pages);
+            let each = |batch: &PageBatch<'_>| {
+                let counted = PageTally::of(batch, geometry);
+                tally.lock().unwrap_or_else(PoisonError::into_inner).add(&counted);
+                output.write_all_at(batch.plain, batch.offset).map_err(|error| file.name(error))
+            };
+            reader.for_each_batch(length, each).map_err(failed)?
+        }
+        _ => {
+            let mut reader = RelationReader::new(input, path, key.as_ref(), geometry).map_err(failed)?;
+            while let Some(batch) = reader.next_batch().map_err(failed)? {
+                pages.add(&PageTally::of(&batch, geometry));
+                file.write_all(batch.plain)?;
+            }
+            reader.summary()
+        }
+    };
+    let trailing = summary.trailing_bytes;
     if trailing != 0 {
-        let whole = reader.summary().pages * geometry.page_size.get() as u64;
+        let whole = summary.pages * geometry.page_size.get() as u64;
         return Err(Failure::message(format!("{name}: ends {trailing} bytes into a page"))
             .wrong()
             .advise(format!("copy the file again; `head -c {whole}` of it are whole pages")));
@@ -171,18 +210,27 @@ struct PageTally {
 }
 
 impl PageTally {
-    fn count(&mut self, batch: &PageBatch<'_>, geometry: RelationGeometry) {
+    fn of(batch: &PageBatch<'_>, geometry: RelationGeometry) -> Self {
+        let mut tally = Self::default();
         let size = geometry.page_size.get();
         for (page, index) in batch.plain.chunks_exact(size).zip(0..) {
             let sane = PageHeader::parse(page)
                 .is_ok_and(|header| header.check(size).is_ok() || (header.is_new() && is_zero(page)));
             if sane {
-                self.sound += 1;
+                tally.sound += 1;
             } else {
-                self.bad += 1;
-                self.first_bad = self.first_bad.or_else(|| batch.first.checked_add(index));
+                tally.bad += 1;
+                tally.first_bad = tally.first_bad.or_else(|| batch.first.checked_add(index));
             }
         }
+        tally
+    }
+
+    /// Adds other pages of the file, which may come in any order.
+    fn add(&mut self, other: &Self) {
+        self.sound += other.sound;
+        self.bad += other.bad;
+        self.first_bad = self.first_bad.into_iter().chain(other.first_bad).min();
     }
 }
 

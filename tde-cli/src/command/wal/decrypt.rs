@@ -69,7 +69,7 @@ pub(crate) fn run(args: &DecryptArgs) -> Result<Status, Failure> {
         );
     }
     let size = segment_size(data_directory);
-    decrypt::run(&jobs, args.jobs, |job| decrypt_segment(&ranges, size, job))
+    decrypt::run(&jobs, args.jobs, None, |job, _| decrypt_segment(&ranges, size, job))
 }
 
 /// The input that the user means by `segment`.
@@ -106,6 +106,8 @@ fn segment_size(data_directory: &Path) -> Option<SegmentSize> {
 
 fn decrypt_segment(ranges: &KeyRanges, size: Option<SegmentSize>, job: &Job) -> Result<Vec<Remark>, Failure> {
     let name = &job.input.name;
+    // Without a control file any size will do to tell a segment's name from another.
+    parse_name(name, size.unwrap_or(SegmentSize::MIN))?;
     let (input, length) = measured(job.open()?, size)?;
     let size = match (size, length) {
         (Some(size), Some(length)) if size.bytes() != length => return Err(wrong_length(name, length, size)),
@@ -113,9 +115,7 @@ fn decrypt_segment(ranges: &KeyRanges, size: Option<SegmentSize>, job: &Job) -> 
         (None, length) => SegmentSize::new(length.unwrap_or_default())
             .map_err(|error| Failure::new(error).context(name.clone()).wrong())?,
     };
-    let segment = SegmentName::parse(name, size).map_err(|error| {
-        Failure::new(error).context(name.clone()).advise("say with `--name` which segment the file is")
-    })?;
+    let segment = parse_name(name, size)?;
     let mut file = job.create()?;
     let mut start = StartOf::new(&mut file);
     let at = SegmentPosition::start_of(&segment);
@@ -137,22 +137,28 @@ fn decrypt_segment(ranges: &KeyRanges, size: Option<SegmentSize>, job: &Job) -> 
     Ok(remarks)
 }
 
+fn parse_name(name: &str, size: SegmentSize) -> Result<SegmentName, Failure> {
+    SegmentName::parse(name, size).map_err(|error| {
+        Failure::new(error).context(name.to_owned()).advise("say with `--name` which segment the file is")
+    })
+}
+
 /// The input with its length, which decides the segment size if nothing else does.
 fn measured(reader: Reader, size: Option<SegmentSize>) -> Result<(Box<dyn Read>, Option<u64>), Failure> {
-    match reader {
-        Reader::File(file) => {
-            let length = file.metadata()?.len();
-            Ok((Box::new(file), Some(length)))
-        }
-        Reader::Stdin(stdin) if size.is_some() => Ok((Box::new(stdin), None)),
-        Reader::Stdin(stdin) => {
-            // Ciphertext, in a file without a name.
-            let mut spool = tempfile::tempfile()?;
-            let length = io::copy(&mut stdin.take(SegmentSize::MAX.bytes() + 1), &mut spool)?;
-            spool.seek(SeekFrom::Start(0))?;
-            Ok((Box::new(spool), Some(length)))
+    if let Reader::File(file) = &reader {
+        let found = file.metadata()?;
+        if found.is_file() {
+            return Ok((Box::new(reader), Some(found.len())));
         }
     }
+    if size.is_some() {
+        return Ok((Box::new(reader), None));
+    }
+    // Ciphertext, in a file without a name.
+    let mut spool = tempfile::tempfile()?;
+    let length = io::copy(&mut reader.take(SegmentSize::MAX.bytes() + 1), &mut spool)?;
+    spool.seek(SeekFrom::Start(0))?;
+    Ok((Box::new(spool), Some(length)))
 }
 
 fn wrong_length(name: &str, length: u64, size: SegmentSize) -> Failure {

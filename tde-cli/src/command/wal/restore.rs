@@ -16,7 +16,7 @@ use super::wrapped::{WrappedArgs, WrappedReport, ended, is_segment, name_of};
 use crate::args::ClusterArgs;
 use crate::failure::{Failure, Status};
 use crate::output;
-use crate::output_file::{OutputFile, Target};
+use crate::output_file::{OutputFile, Policy, Target};
 
 const COMMAND: &[&str] = &["wal", "restore"];
 
@@ -140,7 +140,8 @@ fn open_plain(plain: &Path, name: &str) -> Result<File, Failure> {
 
 fn encrypt(keys: &WalKeys, args: &RestoreArgs, name: &str, plain: File) -> Result<Done, Failure> {
     let file = keys.segment(name, Some(plain.metadata()?.len()))?;
-    let mut output = OutputFile::create(&Target::File(args.path.clone()), true, None)?;
+    let policy = Policy { replace: true, sync: true };
+    let mut output = OutputFile::create(&Target::File(args.path.clone()), policy, None)?;
     let summary = file
         .encrypt(&keys.ranges, plain, &mut output)
         .map_err(|error| Failure::new(error).context(name.to_owned()))?;

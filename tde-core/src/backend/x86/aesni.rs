@@ -9,6 +9,7 @@ use core::arch::x86_64::{
 use aes::cipher::inout::InOutBuf;
 use zeroize::Zeroizing;
 
+use super::first_round;
 use super::lines::{Pages, Span, afresh};
 use super::schedule::{AES128, AES256, RoundKeys, Schedule};
 use crate::backend::Lane;
@@ -40,7 +41,7 @@ impl CbcKey {
         }
     }
 
-    /// Encrypts up to 16 equally long pages.
+    /// Encrypts equally long pages, side by side.
     pub(crate) fn encrypt(&self, lanes: &mut [Lane<'_>]) {
         let keys = self.encryption.keys();
         // SAFETY: a `CbcKey` exists on CPUs with AES-NI only.
@@ -53,15 +54,15 @@ impl CbcKey {
         }
     }
 
-    /// Decrypts one page.
-    pub(crate) fn decrypt(&self, lane: Lane<'_>) {
+    /// Decrypts pages one after the other.
+    pub(crate) fn decrypt(&self, lanes: &mut [Lane<'_>]) {
         let keys = self.decryption.keys();
         // SAFETY: a `CbcKey` exists on CPUs with AES-NI only.
         unsafe {
             if self.decryption.is_aes128() {
-                decrypt_blocks::<AES128>(keys, lane);
+                decrypt::<AES128>(keys, lanes);
             } else {
-                decrypt_blocks::<AES256>(keys, lane);
+                decrypt::<AES256>(keys, lanes);
             }
         }
     }
@@ -158,16 +159,28 @@ pub(super) fn encrypt_pages<const ROUNDS: usize, const N: usize>(keys: &RoundKey
 /// Registers in flight where blocks do not wait for each other.
 const IN_FLIGHT: usize = 8;
 
-/// Decrypts any number of blocks.
+#[target_feature(enable = "aes")]
+fn decrypt<const ROUNDS: usize>(keys: &RoundKeys, lanes: &mut [Lane<'_>]) {
+    for lane in lanes {
+        let span = Span::new(&mut lane.data);
+        // SAFETY: the vector has 16 bytes.
+        let mut before = unsafe { _mm_loadu_si128(lane.iv.as_ptr().cast()) };
+        let mut at = 0;
+        decrypt_many::<ROUNDS, IN_FLIGHT>(keys, &span, &mut at, &mut before);
+        decrypt_blocks::<ROUNDS>(keys, &span, &mut at, before);
+    }
+}
+
+/// Decrypts the few blocks that are left from `at` on, which `before` precedes.
 #[inline]
 #[target_feature(enable = "aes")]
-pub(super) fn decrypt_blocks<const ROUNDS: usize>(keys: &RoundKeys, mut lane: Lane<'_>) {
-    let span = Span::new(&mut lane.data);
-    let mut at = 0;
-    // SAFETY: the vector has 16 bytes.
-    let mut before = unsafe { _mm_loadu_si128(lane.iv.as_ptr().cast()) };
-    decrypt_many::<ROUNDS, IN_FLIGHT>(keys, &span, &mut at, &mut before);
-    decrypt_many::<ROUNDS, 1>(keys, &span, &mut at, &mut before);
+pub(super) fn decrypt_blocks<const ROUNDS: usize>(
+    keys: &RoundKeys,
+    span: &Span,
+    at: &mut usize,
+    mut before: __m128i,
+) {
+    decrypt_many::<ROUNDS, 1>(keys, span, at, &mut before);
 }
 
 /// Decrypts as many times `N` blocks as there are from `at` on.
@@ -233,6 +246,9 @@ pub(super) fn stream_blocks<const ROUNDS: usize>(
 ) {
     let span = Span::new(&mut data);
     let mut at = 0;
+    if span.len >= first_round::WORTHWHILE {
+        stream_long::<ROUNDS>(keys, prefix, &mut counter, &span, &mut at);
+    }
     stream_many::<ROUNDS, IN_FLIGHT>(keys, prefix, &mut counter, &span, &mut at);
     stream_many::<ROUNDS, 1>(keys, prefix, &mut counter, &span, &mut at);
     let (_, mut tail) = data.split_at(at);
@@ -240,6 +256,51 @@ pub(super) fn stream_blocks<const ROUNDS: usize>(
         let stream = stream_block::<ROUNDS>(keys, prefix, counter);
         let len = tail.len();
         tail.xor_in2out(&stream[..len]);
+    }
+}
+
+/// XORs the keystream onto a long range without its last blocks, by first rounds made beforehand.
+#[inline(never)]
+#[target_feature(enable = "aes")]
+fn stream_long<const ROUNDS: usize>(
+    keys: &RoundKeys,
+    prefix: &[u8; 12],
+    counter: &mut u32,
+    span: &Span,
+    at: &mut usize,
+) {
+    let mut differences = first_round::room();
+    first_round::fill(&mut differences, keys);
+    let (groups, _) = differences.as_chunks::<IN_FLIGHT>();
+    // Up to a counter from which on the groups are aligned.
+    let unaligned = (counter.wrapping_neg() as usize) % IN_FLIGHT;
+    stream_many::<ROUNDS, 1>(keys, prefix, counter, &span.up_to(*at + 16 * unaligned), at);
+    let mut low_zero = first_round::of_low_zero(keys, prefix, *counter);
+    while *at + 16 * IN_FLIGHT <= span.len {
+        let keys = afresh(keys);
+        let low = (*counter & 0xff) as usize;
+        if low == 0 {
+            low_zero = first_round::of_low_zero(keys, prefix, *counter);
+        }
+        let mut state = groups[low / IN_FLIGHT];
+        for state in &mut state {
+            *state = _mm_xor_si128(*state, low_zero);
+        }
+        for round in 2..ROUNDS {
+            for state in &mut state {
+                *state = _mm_aesenc_si128(*state, keys[round]);
+            }
+        }
+        for (i, state) in state.into_iter().enumerate() {
+            // SAFETY: `at + 16 * IN_FLIGHT` bytes can be read and written.
+            unsafe {
+                let block = _mm_loadu_si128(span.from.add(*at + 16 * i).cast());
+                let block = _mm_aesenclast_si128(state, _mm_xor_si128(block, keys[ROUNDS]));
+                _mm_storeu_si128(span.to.add(*at + 16 * i).cast(), block);
+            }
+        }
+        *at += 16 * IN_FLIGHT;
+        *counter = counter.wrapping_add(IN_FLIGHT as u32);
     }
 }
 

@@ -61,12 +61,18 @@ impl Span {
         let (from, to) = data.reborrow().into_raw();
         Self { from, to, len }
     }
+
+    /// The same without what comes after the first `len` bytes.
+    pub(super) fn up_to(&self, len: usize) -> Self {
+        Self { from: self.from, to: self.to, len: len.min(self.len) }
+    }
 }
 
 /// Hides from the optimiser that a reference is the same as before. Round keys behind it are loaded again
 /// where they are used, once for all pages in flight: held in registers throughout they leave too few for the
 /// data, and the optimiser would park them on the stack, where nobody wipes them.
 #[inline(always)]
+#[allow(clippy::pointers_in_nomem_asm_block, reason = "what the pointer leads to is not touched")]
 pub(super) fn afresh<T>(reference: &T) -> &T {
     let mut pointer = ptr::from_ref(reference);
     // SAFETY: the assembly is empty: it touches no memory and leaves the pointer, and with it the reference's

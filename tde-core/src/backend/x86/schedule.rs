@@ -136,3 +136,56 @@ fn halves(key: &[u8; 32]) -> [&[u8; 16]; 2] {
     let (blocks, _) = key.as_chunks::<16>();
     [&blocks[0], &blocks[1]]
 }
+
+#[cfg(test)]
+mod tests {
+    use core::mem::ManuallyDrop;
+
+    use super::Schedule;
+    use crate::{BaseIv, Cipher, InternalKey, PrincipalKey};
+
+    /// Drops a value in its place and hands the place back, to be looked at.
+    fn dropped<T>(value: T) -> ManuallyDrop<T> {
+        let mut place = ManuallyDrop::new(value);
+        // SAFETY: the value is dropped once. What is read of it afterwards is memory that it owned by itself: plain
+        // integers, without a pointer to anything that was freed.
+        unsafe { ManuallyDrop::drop(&mut place) };
+        place
+    }
+
+    fn words(schedule: &Schedule) -> [u128; 15] {
+        // SAFETY: both types are 16 bytes of any value.
+        schedule.keys.map(|key| unsafe { core::mem::transmute::<core::arch::x86_64::__m128i, u128>(key) })
+    }
+
+    #[test]
+    fn round_keys_are_gone_after_drop() {
+        if !super::super::aesni::is_available() {
+            return;
+        }
+        for (cipher, used) in [(Cipher::Aes128, 11), (Cipher::Aes256, 15)] {
+            let key =
+                InternalKey::from_slice(cipher, &[7; 32][..cipher.key_len()], BaseIv::new([0; 16])).unwrap();
+            // SAFETY: the CPU has AES-NI, as was just found.
+            let encryption = unsafe { Schedule::encryption(key.key()) };
+            // SAFETY: as before.
+            let decryption = unsafe { Schedule::decryption(&encryption) };
+            for schedule in [encryption, decryption] {
+                assert_eq!(words(&schedule).iter().filter(|key| **key != 0).count(), used);
+                assert_eq!(words(&dropped(schedule)), [0; 15]);
+            }
+        }
+    }
+
+    #[test]
+    fn keys_are_gone_after_drop() {
+        for len in [16, 32] {
+            let key = dropped(PrincipalKey::from_slice(&[7; 32][..len]).unwrap());
+            assert!(key.expose_bytes().iter().all(|byte| *byte == 0));
+            let cipher = Cipher::from_key_len(len).unwrap();
+            let key =
+                dropped(InternalKey::from_slice(cipher, &[7; 32][..len], BaseIv::new([0; 16])).unwrap());
+            assert!(key.expose_bytes().iter().all(|byte| *byte == 0));
+        }
+    }
+}

@@ -4,6 +4,7 @@
 //! flight. As in the AVX-512 kernel each cache line is touched once: what does not fit the 16 registers waits in
 //! a few lines of the stack instead.
 
+use core::arch::asm;
 use core::arch::x86_64::{
     __m128i, __m256i, _mm_loadu_si128, _mm_storeu_si128, _mm256_add_epi32, _mm256_aesdec_epi128,
     _mm256_aesdeclast_epi128, _mm256_aesenc_epi128, _mm256_aesenclast_epi128, _mm256_broadcastsi128_si256,
@@ -46,7 +47,7 @@ impl CbcKey {
         }
     }
 
-    /// Encrypts up to 16 equally long pages.
+    /// Encrypts equally long pages, side by side.
     pub(crate) fn encrypt(&self, lanes: &mut [Lane<'_>]) {
         let keys = self.encryption.keys();
         // SAFETY: a `CbcKey` exists on CPUs with these instructions only.
@@ -59,15 +60,15 @@ impl CbcKey {
         }
     }
 
-    /// Decrypts one page.
-    pub(crate) fn decrypt(&self, lane: Lane<'_>) {
+    /// Decrypts pages one after the other.
+    pub(crate) fn decrypt(&self, lanes: &mut [Lane<'_>]) {
         let keys = self.decryption.keys();
         // SAFETY: a `CbcKey` exists on CPUs with these instructions only.
         unsafe {
             if self.decryption.is_aes128() {
-                decrypt::<AES128>(keys, lane);
+                decrypt::<AES128>(keys, lanes);
             } else {
-                decrypt::<AES256>(keys, lane);
+                decrypt::<AES256>(keys, lanes);
             }
         }
     }
@@ -109,7 +110,13 @@ fn encrypt<const ROUNDS: usize>(keys: &RoundKeys, lanes: &mut [Lane<'_>]) {
         9..=10 => encrypt_groups::<ROUNDS, 5>(keys, lanes),
         11..=12 => encrypt_groups::<ROUNDS, 6>(keys, lanes),
         13..=14 => encrypt_groups::<ROUNDS, 7>(keys, lanes),
-        _ => encrypt_groups::<ROUNDS, 8>(keys, lanes),
+        15..=16 => encrypt_groups::<ROUNDS, 8>(keys, lanes),
+        // Two batches of like size take less time than a full one and a tail.
+        count => {
+            let (now, later) = lanes.split_at_mut(count.div_ceil(2).min(16));
+            encrypt::<ROUNDS>(keys, now);
+            encrypt::<ROUNDS>(keys, later);
+        }
     }
 }
 
@@ -201,29 +208,45 @@ fn chain<const ROUNDS: usize, const GROUPS: usize, const BLOCK: usize>(
         if BLOCK < 3 {
             let next = x[BLOCK + 1];
             *chained = _mm256_aesenclast_epi128(*chained, next);
+            if ROUNDS == AES256 {
+                *chained = pin(*chained);
+            }
             x[BLOCK] = _mm256_xor_si256(*chained, _mm256_xor_si256(next, last));
         } else {
             *chained = _mm256_aesenclast_epi128(*chained, last);
+            if ROUNDS == AES256 {
+                *chained = pin(*chained);
+            }
             x[BLOCK] = *chained;
         }
     }
+}
+
+/// Keeps the optimiser from computing this later than here. It would put off the rounds of the group whose stores are
+/// conditional until after the condition, and work on it by itself. (16 pages beside OpenSSL: under AES-256 6.9 times
+/// without this and 12.0 with it; under AES-128 it does not happen, and this costs a little: 11.3 and 10.3.)
+#[inline]
+#[target_feature(enable = "avx2")]
+fn pin(mut x: __m256i) -> __m256i {
+    // SAFETY: the assembly is empty: it leaves the register as it was and touches nothing else.
+    unsafe { asm!("/* {0} */", inout(ymm_reg) x, options(nomem, nostack, preserves_flags)) };
+    x
 }
 
 /// Registers in flight where blocks do not wait for each other.
 const IN_FLIGHT: usize = 8;
 
 #[target_feature(enable = "aes,avx,avx2,vaes")]
-fn decrypt<const ROUNDS: usize>(keys: &RoundKeys, mut lane: Lane<'_>) {
-    let span = Span::new(&mut lane.data);
-    let mut at = 0;
-    // SAFETY: the vector has 16 bytes.
-    let before = unsafe { _mm_loadu_si128(lane.iv.as_ptr().cast()) };
-    let before = decrypt_pairs::<ROUNDS, IN_FLIGHT>(keys, &span, &mut at, before);
-    let before = decrypt_pairs::<ROUNDS, 1>(keys, &span, &mut at, before);
-    // SAFETY: the vector has 16 bytes.
-    unsafe { _mm_storeu_si128(lane.iv.as_mut_ptr().cast(), before) };
-    let (_, data) = lane.data.split_at(at);
-    aesni::decrypt_blocks::<ROUNDS>(keys, Lane { iv: lane.iv, data });
+fn decrypt<const ROUNDS: usize>(keys: &RoundKeys, lanes: &mut [Lane<'_>]) {
+    for lane in lanes {
+        let span = Span::new(&mut lane.data);
+        let mut at = 0;
+        // SAFETY: the vector has 16 bytes.
+        let before = unsafe { _mm_loadu_si128(lane.iv.as_ptr().cast()) };
+        let before = decrypt_pairs::<ROUNDS, IN_FLIGHT>(keys, &span, &mut at, before);
+        let before = decrypt_pairs::<ROUNDS, 1>(keys, &span, &mut at, before);
+        aesni::decrypt_blocks::<ROUNDS>(keys, &span, &mut at, before);
+    }
 }
 
 /// Decrypts as many times `2 * N` blocks as there are from `at` on, and gives the last block of ciphertext.

@@ -1,26 +1,20 @@
-//! AVX-512 with VAES: four blocks to a register.
-//!
-//! Encryption holds four pages in a register, block b of each side by side, and up to four such registers in
-//! flight. Memory is touched a cache line at a time: 64 bytes of four pages are loaded, transposed in
-//! registers into four registers of one block of each page, taken through four chained steps, transposed back
-//! and stored. (16 pages at a stride of 8 KiB fall into one set of the first-level cache; a second touch of a
-//! line would find it gone.)
+//! AVX-512 with VAES: four blocks to a register. Encryption, where pages stand side by side, has a file of its own.
 
 use core::arch::x86_64::{
-    __m128i, __m512i, _mm_loadu_si128, _mm_storeu_si128, _mm512_add_epi32, _mm512_aesdec_epi128,
-    _mm512_aesdeclast_epi128, _mm512_aesenc_epi128, _mm512_aesenclast_epi128, _mm512_alignr_epi64,
-    _mm512_broadcast_i32x4, _mm512_castsi128_si512, _mm512_extracti32x4_epi32, _mm512_inserti32x4,
-    _mm512_loadu_si512, _mm512_set_epi32, _mm512_setzero_si512, _mm512_shuffle_i64x2, _mm512_storeu_si512,
-    _mm512_ternarylogic_epi64, _mm512_xor_si512,
+    __m128i, __m512i, _mm_loadu_si128, _mm512_add_epi32, _mm512_aesdec_epi128, _mm512_aesdeclast_epi128,
+    _mm512_aesenc_epi128, _mm512_aesenclast_epi128, _mm512_alignr_epi64, _mm512_broadcast_i32x4,
+    _mm512_inserti32x4, _mm512_loadu_si512, _mm512_set_epi32, _mm512_storeu_si512, _mm512_xor_si512,
 };
 
 use aes::cipher::inout::InOutBuf;
 
 use super::aesni;
-use super::lines::{Pages, Span, afresh};
+use super::lines::Span;
 use super::schedule::{AES128, AES256, RoundKeys, Schedule};
 use crate::backend::Lane;
 use crate::key::KeyBytes;
+
+mod encrypt;
 
 cpufeatures::new!(features, "aes", "sse4.1", "avx", "avx2", "avx512f", "vaes");
 
@@ -48,28 +42,28 @@ impl CbcKey {
         }
     }
 
-    /// Encrypts up to 16 equally long pages.
+    /// Encrypts equally long pages, side by side.
     pub(crate) fn encrypt(&self, lanes: &mut [Lane<'_>]) {
         let keys = self.encryption.keys();
         // SAFETY: a `CbcKey` exists on CPUs with these instructions only.
         unsafe {
             if self.encryption.is_aes128() {
-                encrypt::<AES128>(keys, lanes);
+                encrypt::pages::<AES128>(keys, lanes);
             } else {
-                encrypt::<AES256>(keys, lanes);
+                encrypt::pages::<AES256>(keys, lanes);
             }
         }
     }
 
-    /// Decrypts one page.
-    pub(crate) fn decrypt(&self, lane: Lane<'_>) {
+    /// Decrypts pages one after the other.
+    pub(crate) fn decrypt(&self, lanes: &mut [Lane<'_>]) {
         let keys = self.decryption.keys();
         // SAFETY: a `CbcKey` exists on CPUs with these instructions only.
         unsafe {
             if self.decryption.is_aes128() {
-                decrypt::<AES128>(keys, lane);
+                decrypt::<AES128>(keys, lanes);
             } else {
-                decrypt::<AES256>(keys, lane);
+                decrypt::<AES256>(keys, lanes);
             }
         }
     }
@@ -98,129 +92,29 @@ impl StreamKey {
     }
 }
 
-#[target_feature(enable = "aes,avx,avx2,avx512f,vaes")]
-fn encrypt<const ROUNDS: usize>(keys: &RoundKeys, lanes: &mut [Lane<'_>]) {
-    match lanes.len() {
-        0 => {}
-        // One chain gains nothing from wide registers.
-        1 => aesni::encrypt_pages::<ROUNDS, 1>(keys, lanes),
-        2..=4 => encrypt_groups::<ROUNDS, 1>(keys, lanes),
-        5..=8 => encrypt_groups::<ROUNDS, 2>(keys, lanes),
-        9..=12 => encrypt_groups::<ROUNDS, 3>(keys, lanes),
-        _ => encrypt_groups::<ROUNDS, 4>(keys, lanes),
-    }
-}
-
-/// Encrypts `GROUPS` groups of four pages, the last of which may have fewer.
-#[inline(never)]
-#[target_feature(enable = "avx512f,vaes")]
-fn encrypt_groups<const ROUNDS: usize, const GROUPS: usize>(keys: &RoundKeys, lanes: &mut [Lane<'_>]) {
-    let pages = Pages::<16>::new(lanes);
-    let mut chained = [_mm512_setzero_si512(); GROUPS];
-    for (group, chained) in chained.iter_mut().enumerate() {
-        // SAFETY: four vectors of 16 bytes each stand here, `GROUPS` being at most four.
-        *chained = unsafe { _mm512_loadu_si512(pages.ivs[4 * group..4 * group + 4].as_ptr().cast()) };
-    }
-    let mut at = 0;
-    while at + 64 <= pages.len {
-        let keys = afresh(keys);
-        let (first, last) = (key(keys, 0), key(keys, ROUNDS));
-        let both = _mm512_xor_si512(first, last);
-        let mut x = [[first; 4]; GROUPS];
-        for group in 0..GROUPS {
-            let mut lines = [first; 4];
-            for (i, line) in lines.iter_mut().enumerate() {
-                // SAFETY: `at + 64` bytes can be read from every page.
-                *line = unsafe { _mm512_loadu_si512(pages.from[4 * group + i].add(at).cast()) };
-            }
-            x[group] = transpose(lines);
-            chained[group] = xor3(chained[group], x[group][0], first);
-            // The last round key of a block and the first of the next are XORed to the next block's plaintext
-            // beforehand, so that `aesenclast` makes the next block's start in one step: that takes the XORs
-            // out of the chain, whose latency is what limits CBC.
-            for block in 1..4 {
-                x[group][block] = _mm512_xor_si512(x[group][block], both);
-            }
-        }
-        // Written out, since a loop over blocks is not always unrolled, and `x` must stay in registers.
-        chain::<ROUNDS, GROUPS, 0>(keys, last, &mut chained, &mut x);
-        chain::<ROUNDS, GROUPS, 1>(keys, last, &mut chained, &mut x);
-        chain::<ROUNDS, GROUPS, 2>(keys, last, &mut chained, &mut x);
-        chain::<ROUNDS, GROUPS, 3>(keys, last, &mut chained, &mut x);
-        for group in 0..GROUPS {
-            for (i, line) in transpose(x[group]).into_iter().enumerate() {
-                if group + 1 < GROUPS || 4 * group + i < pages.count {
-                    // SAFETY: `at + 64` bytes can be written to every page that is there; only the last group
-                    // may lack some.
-                    unsafe { _mm512_storeu_si512(pages.to[4 * group + i].add(at).cast(), line) };
-                }
-            }
-        }
-        at += 64;
-    }
-    while at < pages.len {
-        for (group, chained) in chained.iter_mut().enumerate() {
-            // SAFETY: `at + 16` bytes can be read from every page, since lengths are multiples of 16.
-            let block = |i: usize| unsafe { _mm_loadu_si128(pages.from[4 * group + i].add(at).cast()) };
-            let blocks = four(block(0), block(1), block(2), block(3));
-            *chained = encrypt_once::<ROUNDS>(keys, _mm512_xor_si512(*chained, blocks));
-            for (i, block) in apart(*chained).into_iter().enumerate() {
-                if 4 * group + i < pages.count {
-                    // SAFETY: `at + 16` bytes can be written to every page that is there.
-                    unsafe { _mm_storeu_si128(pages.to[4 * group + i].add(at).cast(), block) };
-                }
-            }
-        }
-        at += 16;
-    }
-}
-
-/// Takes block `BLOCK` of each page through the cipher, from its start in `chained`, and leaves the next block's
-/// start there (after the last block of a line, the block itself). The plaintext in `x` is replaced.
-#[inline]
-#[target_feature(enable = "avx512f,vaes")]
-fn chain<const ROUNDS: usize, const GROUPS: usize, const BLOCK: usize>(
-    keys: &RoundKeys,
-    last: __m512i,
-    chained: &mut [__m512i; GROUPS],
-    x: &mut [[__m512i; 4]; GROUPS],
-) {
-    let keys = afresh(keys);
-    for round in 1..ROUNDS {
-        let key = key(keys, round);
-        for chained in chained.iter_mut() {
-            *chained = _mm512_aesenc_epi128(*chained, key);
-        }
-    }
-    for (chained, x) in chained.iter_mut().zip(x) {
-        if BLOCK < 3 {
-            let next = x[BLOCK + 1];
-            *chained = _mm512_aesenclast_epi128(*chained, next);
-            x[BLOCK] = xor3(*chained, next, last);
-        } else {
-            *chained = _mm512_aesenclast_epi128(*chained, last);
-            x[BLOCK] = *chained;
-        }
-    }
-}
-
 /// Registers in flight where blocks do not wait for each other. An AES round takes four cycles and two start
 /// in each, so that eight fill the units.
 const IN_FLIGHT: usize = 8;
 
+/// Sixteen registers are in flight under AES-128: eight would fill the units, but leave gaps where one batch ends
+/// and the next begins (16 pages of 8 KiB, beside the `aes` crate's bare blocks: 0.95 with eight, 0.98 with sixteen).
+/// The round keys of AES-256 leave no room for so many (30.4 GB/s with sixteen, 34.0 with eight).
 #[target_feature(enable = "aes,avx,avx2,avx512f,vaes")]
-fn decrypt<const ROUNDS: usize>(keys: &RoundKeys, mut lane: Lane<'_>) {
-    let span = Span::new(&mut lane.data);
-    let mut before = lane.iv;
-    let mut at = 0;
-    // SAFETY: the reference is to 16 bytes.
-    let mut chained = unsafe { _mm_loadu_si128(before.as_ptr().cast()) };
-    chained = decrypt_lines::<ROUNDS, IN_FLIGHT>(keys, &span, &mut at, chained);
-    chained = decrypt_lines::<ROUNDS, 1>(keys, &span, &mut at, chained);
-    // SAFETY: the reference is to 16 bytes.
-    unsafe { _mm_storeu_si128(before.as_mut_ptr().cast(), chained) };
-    let (_, data) = lane.data.split_at(at);
-    aesni::decrypt_blocks::<ROUNDS>(keys, Lane { iv: before, data });
+fn decrypt<const ROUNDS: usize>(keys: &RoundKeys, lanes: &mut [Lane<'_>]) {
+    for lane in lanes {
+        let span = Span::new(&mut lane.data);
+        let mut at = 0;
+        // SAFETY: the vector has 16 bytes.
+        let before = unsafe { _mm_loadu_si128(lane.iv.as_ptr().cast()) };
+        let before = if ROUNDS == AES128 {
+            decrypt_lines::<ROUNDS, 16>(keys, &span, &mut at, before)
+        } else {
+            decrypt_lines::<ROUNDS, 8>(keys, &span, &mut at, before)
+        };
+        let before = decrypt_lines::<ROUNDS, 4>(keys, &span, &mut at, before);
+        let before = decrypt_lines::<ROUNDS, 1>(keys, &span, &mut at, before);
+        aesni::decrypt_blocks::<ROUNDS>(keys, &span, &mut at, before);
+    }
 }
 
 /// Decrypts as many times `N` cache lines as there are from `at` on, and gives the last block of ciphertext.
@@ -230,45 +124,43 @@ fn decrypt_lines<const ROUNDS: usize, const N: usize>(
     keys: &RoundKeys,
     span: &Span,
     at: &mut usize,
-    before: __m128i,
+    mut before: __m128i,
 ) -> __m128i {
-    // The block before each register's first, in the register's last place.
-    let mut before = _mm512_inserti32x4::<3>(_mm512_setzero_si512(), before);
     while *at + 64 * N <= span.len {
         // SAFETY: `at + 64 * N` bytes can be read.
-        let read = |at: usize| unsafe { _mm512_loadu_si512(span.from.add(at).cast()) };
-        let (first, last) = (key(keys, 0), key(keys, ROUNDS));
+        let read = |from: usize| unsafe { _mm512_loadu_si512(span.from.add(from).cast()) };
+        let first = key(keys, 0);
         let mut state = [first; N];
-        let mut chained = [last; N];
-        let mut line = before;
-        for i in 0..N {
-            // The blocks before a line's are loaded once more rather than shifted together: loads cost nothing
-            // here, while shuffles would take turns with the AES units.
-            let shifted = if i == 0 {
-                line = read(*at);
-                _mm512_alignr_epi64::<6>(line, before)
-            } else {
-                line = read(*at + 64 * i);
-                read(*at + 64 * i - 16)
-            };
-            state[i] = _mm512_xor_si512(line, first);
-            chained[i] = _mm512_xor_si512(shifted, last);
+        for (i, state) in state.iter_mut().enumerate() {
+            *state = _mm512_xor_si512(read(*at + 64 * i), first);
         }
-        before = line;
+        // SAFETY: as before.
+        let next = unsafe { _mm_loadu_si128(span.from.add(*at + 64 * N - 16).cast()) };
         for round in 1..ROUNDS {
             let key = key(keys, round);
             for state in &mut state {
                 *state = _mm512_aesdec_epi128(*state, key);
             }
         }
-        for i in 0..N {
-            let plaintext = _mm512_aesdeclast_epi128(state[i], chained[i]);
-            // SAFETY: `at + 64 * N` bytes can be written; all that were there have been read.
+        let last = key(keys, ROUNDS);
+        // Backwards, so that the blocks before are still ciphertext when plaintext goes over them. They are
+        // loaded once more rather than shifted together from what was: loads cost nothing here, while shuffles
+        // would take turns with the AES units.
+        for i in (0..N).rev() {
+            let shifted = if i == 0 {
+                let line = _mm512_inserti32x4::<3>(read(*at), before);
+                _mm512_alignr_epi64::<6>(read(*at), line)
+            } else {
+                read(*at + 64 * i - 16)
+            };
+            let plaintext = _mm512_aesdeclast_epi128(state[i], _mm512_xor_si512(shifted, last));
+            // SAFETY: `at + 64 * N` bytes can be written.
             unsafe { _mm512_storeu_si512(span.to.add(*at + 64 * i).cast(), plaintext) };
         }
+        before = next;
         *at += 64 * N;
     }
-    _mm512_extracti32x4_epi32::<3>(before)
+    before
 }
 
 #[target_feature(enable = "aes,avx,avx2,avx512f,vaes")]
@@ -331,60 +223,9 @@ fn stream_lines<const ROUNDS: usize, const N: usize>(
     }
 }
 
-/// AES of four blocks.
-#[inline]
-#[target_feature(enable = "avx512f,vaes")]
-fn encrypt_once<const ROUNDS: usize>(keys: &RoundKeys, blocks: __m512i) -> __m512i {
-    let mut state = _mm512_xor_si512(blocks, key(keys, 0));
-    for round in 1..ROUNDS {
-        state = _mm512_aesenc_epi128(state, key(keys, round));
-    }
-    _mm512_aesenclast_epi128(state, key(keys, ROUNDS))
-}
-
 /// A round key, once for each block of a register. Loading does it in one step.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn key(keys: &RoundKeys, round: usize) -> __m512i {
     _mm512_broadcast_i32x4(keys[round])
-}
-
-/// Turns four registers of one page's blocks each into four registers of one block of each page, and back.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn transpose(x: [__m512i; 4]) -> [__m512i; 4] {
-    let low01 = _mm512_shuffle_i64x2::<0x44>(x[0], x[1]);
-    let high01 = _mm512_shuffle_i64x2::<0xee>(x[0], x[1]);
-    let low23 = _mm512_shuffle_i64x2::<0x44>(x[2], x[3]);
-    let high23 = _mm512_shuffle_i64x2::<0xee>(x[2], x[3]);
-    [
-        _mm512_shuffle_i64x2::<0x88>(low01, low23),
-        _mm512_shuffle_i64x2::<0xdd>(low01, low23),
-        _mm512_shuffle_i64x2::<0x88>(high01, high23),
-        _mm512_shuffle_i64x2::<0xdd>(high01, high23),
-    ]
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn xor3(a: __m512i, b: __m512i, c: __m512i) -> __m512i {
-    _mm512_ternarylogic_epi64::<0x96>(a, b, c)
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn four(a: __m128i, b: __m128i, c: __m128i, d: __m128i) -> __m512i {
-    let two = _mm512_inserti32x4::<1>(_mm512_castsi128_si512(a), b);
-    _mm512_inserti32x4::<3>(_mm512_inserti32x4::<2>(two, c), d)
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn apart(x: __m512i) -> [__m128i; 4] {
-    [
-        _mm512_extracti32x4_epi32::<0>(x),
-        _mm512_extracti32x4_epi32::<1>(x),
-        _mm512_extracti32x4_epi32::<2>(x),
-        _mm512_extracti32x4_epi32::<3>(x),
-    ]
 }

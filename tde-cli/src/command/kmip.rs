@@ -1,0 +1,23 @@
+//! `tde kmip`: look at and make messages of the key management protocol.
+
+pub(crate) mod decode;
+pub(crate) mod encode;
+mod source;
+
+use clap::Subcommand;
+
+use crate::failure::{Failure, Status};
+
+/// Look at and make messages of KMIP, the key management protocol
+#[derive(Debug, Subcommand)]
+pub(crate) enum KmipCommand {
+    Decode(decode::DecodeArgs),
+    Encode(encode::EncodeArgs),
+}
+
+pub(crate) fn run(command: &KmipCommand) -> Result<Status, Failure> {
+    match command {
+        KmipCommand::Decode(args) => decode::run(args),
+        KmipCommand::Encode(args) => encode::run(args),
+    }
+}

@@ -1,0 +1,30 @@
+//! From items to typed structures and back: what every declared structure is made with.
+
+#[macro_use]
+mod declare;
+mod any;
+mod decoder;
+mod encoder;
+mod extensions;
+mod fields;
+mod many;
+mod nested;
+mod scalar;
+mod secret;
+mod structure;
+
+pub use self::{
+    any::{AnyStructure, AnyValue},
+    extensions::Extensions,
+    many::{Many, ManyIter},
+    nested::Nested,
+    scalar::{DateTime, DateTimeExtended, Interval},
+    secret::{Secret, SecretText},
+    structure::{FieldValue, Structure},
+};
+pub(crate) use self::{
+    decoder::{Context, Decoder, nearest},
+    encoder::Encoder,
+    fields::{Fields, Found, Place, Presence, load_found},
+    structure::{SelectedValue, declared_in_order, presence},
+};

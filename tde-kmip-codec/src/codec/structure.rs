@@ -1,0 +1,138 @@
+use super::{Decoder, Encoder, Found, Presence};
+use crate::{
+    spec::{Content, FieldFacts, ProtocolVersion, Versions},
+    ttlv::{Error, Leniency, Options, Tag, Tolerated, Writer, error::Fault},
+};
+
+/// What can stand in a field: a scalar, a structure, or a choice of both.
+///
+/// Sealed: its methods take what only this crate can make.
+pub trait FieldValue<'a>: Copy + 'a {
+    #[doc(hidden)]
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault>;
+
+    /// Checks without building: a structure gives `None`, a scalar its value, which may select another field's form.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn probe(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Option<Self>, Fault> {
+        Self::decode(found, d).map(Some)
+    }
+
+    #[doc(hidden)]
+    fn encode(&self, tag: Tag, e: &mut Encoder<'_>);
+}
+
+/// What can stand in a field when another field says which.
+pub(crate) trait SelectedValue<'a, S>: Copy + 'a {
+    fn decode_by(found: Found<'a>, d: &Decoder<'a, '_>, selector: &S) -> Result<Self, Fault>;
+
+    /// Checks without building.
+    fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, selector: &S) -> Result<(), Fault>;
+
+    fn encode_by(&self, tag: Tag, e: &mut Encoder<'_>, selector: &S);
+}
+
+/// A declared structure, which can be decoded and encoded by itself.
+///
+/// Messages have functions of their own, which find the version in the header; this is for fragments, such as the
+/// Key Value that was wrapped.
+pub trait Structure<'a>: FieldValue<'a> {
+    /// The fields in wire order, with types and versions.
+    const FIELDS: &'static [FieldFacts];
+
+    /// Decodes an item that holds this structure, whatever the item's tag, strictly.
+    ///
+    /// # Errors
+    /// Every error of the item and message layers.
+    fn from_item(input: &'a [u8], version: ProtocolVersion) -> Result<Self, Error> {
+        Self::from_item_with(input, version, Options::new(), &mut |_| {})
+    }
+
+    /// As [`Structure::from_item`], with limits and leniency; `tolerated` hears of each deviation gone along with.
+    ///
+    /// # Errors
+    /// Every error of the item and message layers that `options` does not tolerate.
+    fn from_item_with(
+        input: &'a [u8],
+        version: ProtocolVersion,
+        options: Options,
+        tolerated: &mut dyn FnMut(Tolerated),
+    ) -> Result<Self, Error> {
+        let decoder = Decoder::new(input, version, options, Some(tolerated));
+        let decoded = decoder.root().and_then(|found| Self::decode(found, &decoder));
+        decoded.map_err(|fault| Error::in_input(fault, input))
+    }
+
+    /// Encodes this structure as an item with that tag and returns the part of `buffer` that it takes.
+    ///
+    /// # Errors
+    /// [`crate::ttlv::ErrorKind::BufferTooSmall`]; what the version does not have, or requires and is not set.
+    fn to_item<'b>(
+        &self,
+        tag: Tag,
+        version: ProtocolVersion,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b mut [u8], Error> {
+        let mut encoder = Encoder::new(Writer::new(buffer), version, Leniency::NONE);
+        self.encode(tag, &mut encoder);
+        encoder.finish()
+    }
+}
+
+/// The facts about a field of a structure, found at compile time.
+#[allow(clippy::panic)] // Only ever evaluated by the compiler.
+pub(crate) const fn presence(facts: &[FieldFacts], tag: Tag) -> Presence {
+    let mut rest = facts;
+    while let [field, tail @ ..] = rest {
+        if let Content::Tagged(declared) = field.content
+            && declared.get() == tag.get()
+        {
+            return Presence {
+                allowed: field.versions,
+                required: field.required,
+                repeatable: field.repeatable,
+            };
+        }
+        rest = tail;
+    }
+    panic!("the standard's table has no such field")
+}
+
+/// Whether `declared` names every tagged field of the table, in the table's order in each version.
+pub(crate) const fn declared_in_order(facts: &[FieldFacts], declared: &[Tag]) -> bool {
+    let mut version = 0;
+    while version < ProtocolVersion::ALL.len() {
+        let only = Versions::only(ProtocolVersion::ALL[version]);
+        let (mut row, mut place) = (0, 0);
+        loop {
+            while row < facts.len() && !counts(&facts[row], only) {
+                row += 1;
+            }
+            while place < declared.len() && !counts_declared(facts, declared[place], only) {
+                place += 1;
+            }
+            if row == facts.len() || place == declared.len() {
+                break;
+            }
+            let Content::Tagged(tag) = facts[row].content else { return false };
+            if tag.get() != declared[place].get() {
+                return false;
+            }
+            row += 1;
+            place += 1;
+        }
+        if row != facts.len() || place != declared.len() {
+            return false;
+        }
+        version += 1;
+    }
+    true
+}
+
+const fn counts(field: &FieldFacts, version: Versions) -> bool {
+    matches!(field.content, Content::Tagged(_)) && field.versions.includes(version)
+}
+
+const fn counts_declared(facts: &[FieldFacts], tag: Tag, version: Versions) -> bool {
+    presence(facts, tag).allowed.includes(version)
+}

@@ -1,0 +1,136 @@
+//! Fields of headers and credentials whose form the version or another field chooses.
+
+use super::{
+    AttestationCredential, DeviceCredential, HashedPassword, OneTimePassword, TicketCredential,
+    UsernameAndPassword,
+};
+use crate::{
+    codec::{AnyStructure, Decoder, Encoder, FieldValue, Fields, Found, SelectedValue, presence},
+    spec::{self, ProtocolVersion, enumeration, enumeration::CredentialType, tag},
+    ttlv::{ErrorKind, ItemType, Leniency, Tag, error::Fault},
+};
+
+/// Whether the server may answer later.
+///
+/// The encoder translates: a Boolean becomes Optional or Prohibited in 2.x, and a mode true or false in 1.x.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[allow(clippy::exhaustive_enums)] // The two forms that the standard gives it.
+pub enum AsynchronousIndicator {
+    /// As KMIP 1.x has it (KMIP 1.4, section 6.7).
+    Boolean(bool),
+    /// As KMIP 2.x has it (KMIP 2.1, section 9.1).
+    Mode(enumeration::AsynchronousIndicator),
+}
+
+impl AsynchronousIndicator {
+    /// Whether the server may answer later.
+    #[must_use]
+    pub fn allows(self) -> bool {
+        match self {
+            Self::Boolean(allows) => allows,
+            Self::Mode(mode) => mode != enumeration::AsynchronousIndicator::PROHIBITED,
+        }
+    }
+}
+
+impl<'a> FieldValue<'a> for AsynchronousIndicator {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+        let boolean = found.is(ItemType::Boolean);
+        if boolean != d.cx.is_v1() && (boolean || found.is(ItemType::Enumeration)) {
+            let fault = d.wrong_type(found);
+            d.tolerate(Leniency::OTHER_VERSIONS, fault.kind, fault.offset as usize)?;
+        }
+        if boolean {
+            bool::decode(found, d).map(Self::Boolean)
+        } else {
+            enumeration::AsynchronousIndicator::decode(found, d).map(Self::Mode)
+        }
+    }
+
+    fn encode(&self, tag: Tag, e: &mut Encoder<'_>) {
+        let as_it_is = e.leniency.contains(Leniency::OTHER_VERSIONS);
+        match *self {
+            Self::Boolean(allows) if as_it_is || e.is_v1() => e.writer.boolean(tag, allows),
+            Self::Mode(mode) if as_it_is || !e.is_v1() => mode.encode(tag, e),
+            Self::Mode(_) => e.writer.boolean(tag, self.allows()),
+            Self::Boolean(true) => enumeration::AsynchronousIndicator::OPTIONAL.encode(tag, e),
+            Self::Boolean(false) => enumeration::AsynchronousIndicator::PROHIBITED.encode(tag, e),
+        }
+    }
+}
+
+macro_rules! credentials {
+    ($($(#[$meta:meta])* $variant:ident($ty:ident) = $credential_type:ident;)+) => {
+        /// What proves who asks, in the form that the Credential Type says.
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub enum CredentialValue<'a> {
+            $($(#[$meta])* $variant($ty<'a>),)+
+            /// Of an extension's type.
+            Other(AnyStructure<'a>),
+        }
+
+        impl<'a> SelectedValue<'a, CredentialType> for CredentialValue<'a> {
+            fn decode_by(found: Found<'a>, d: &Decoder<'a, '_>, by: &CredentialType) -> Result<Self, Fault> {
+                match *by {
+                    $(CredentialType::$credential_type => $ty::decode(found, d).map(Self::$variant),)+
+                    _ => AnyStructure::decode(found, d).map(Self::Other),
+                }
+            }
+
+            fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, by: &CredentialType) -> Result<(), Fault> {
+                Self::decode_by(found, d, by).map(|_| ())
+            }
+
+            fn encode_by(&self, tag: Tag, e: &mut Encoder<'_>, by: &CredentialType) {
+                match (self, *by) {
+                    $((Self::$variant(value), CredentialType::$credential_type) => value.encode(tag, e),)+
+                    (Self::Other(items), by) if by.0 >> 28 == 8 => items.encode(tag, e),
+                    _ => e.fail(ErrorKind::InvalidValue { tag: tag::CREDENTIAL_TYPE }),
+                }
+            }
+        }
+    };
+}
+
+credentials! {
+    /// A name and a password.
+    UsernameAndPassword(UsernameAndPassword) = USERNAME_AND_PASSWORD;
+    /// A device; KMIP 1.1 and later.
+    Device(DeviceCredential) = DEVICE;
+    /// A measurement or an assertion; KMIP 1.2 and later.
+    Attestation(AttestationCredential) = ATTESTATION;
+    /// A name, a password and one that is good once; KMIP 2.0 and later.
+    OneTimePassword(OneTimePassword) = ONE_TIME_PASSWORD;
+    /// A name and the hash of a password; KMIP 2.0 and later.
+    HashedPassword(HashedPassword) = HASHED_PASSWORD;
+    /// The ticket that Login gave; KMIP 2.0 and later.
+    Ticket(TicketCredential) = TICKET;
+}
+
+const VERSION_FIELDS: &[spec::FieldFacts] = spec::structure::PROTOCOL_VERSION.fields;
+
+impl<'a> FieldValue<'a> for ProtocolVersion {
+    #[inline]
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+        let mut fields = Fields::open(found, d, const { &VERSION_FIELDS })?;
+        let major = fields.required((
+            const { presence(VERSION_FIELDS, tag::PROTOCOL_VERSION_MAJOR) },
+            tag::PROTOCOL_VERSION_MAJOR,
+        ))?;
+        let minor = fields.required((
+            const { presence(VERSION_FIELDS, tag::PROTOCOL_VERSION_MINOR) },
+            tag::PROTOCOL_VERSION_MINOR,
+        ))?;
+        fields.finish()?;
+        Ok(Self { major, minor })
+    }
+
+    #[inline]
+    fn encode(&self, tag: Tag, e: &mut Encoder<'_>) {
+        let open = e.writer.begin(tag);
+        e.writer.integer(tag::PROTOCOL_VERSION_MAJOR, self.major);
+        e.writer.integer(tag::PROTOCOL_VERSION_MINOR, self.minor);
+        e.writer.end(open);
+    }
+}

@@ -1,0 +1,265 @@
+use core::fmt;
+
+use super::{BigInteger, Error, ErrorKind, Item, ItemType, Tag, Value, raw};
+
+/// Writes items into a buffer.
+///
+/// A writer goes on counting after the buffer is full, so that measuring and writing are the same code:
+/// [`Writer::measure`] has no buffer at all, and [`Writer::finish`] says how large one must be.
+pub struct Writer<'b> {
+    buffer: &'b mut [u8],
+    at: usize,
+    /// Set once a value or a structure turned out to be too long for its length field.
+    too_long: Option<usize>,
+}
+
+/// A structure that has been begun and must be ended.
+#[derive(Debug)]
+#[must_use = "a structure that is not ended keeps a length that no reader accepts"]
+pub struct Open {
+    /// Where the value begins.
+    start: usize,
+}
+
+impl<'b> Writer<'b> {
+    /// A writer from the start of `buffer`.
+    #[must_use]
+    pub const fn new(buffer: &'b mut [u8]) -> Self {
+        Self { buffer, at: 0, too_long: None }
+    }
+
+    /// A writer that only counts.
+    #[must_use]
+    pub fn measure() -> Writer<'static> {
+        Writer::new(&mut [])
+    }
+
+    /// How many bytes have been written or counted.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.at
+    }
+
+    /// Whether nothing has been written or counted.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.at == 0
+    }
+
+    /// The bytes written.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BufferTooSmall`] with the size that is needed; [`ErrorKind::ValueTooLarge`].
+    pub fn finish(self) -> Result<&'b mut [u8], Error> {
+        if let Some(at) = self.too_long {
+            return Err(Error::without_input(ErrorKind::ValueTooLarge, at));
+        }
+        let Self { buffer, at, .. } = self;
+        let room = buffer.len();
+        buffer
+            .get_mut(..at)
+            .ok_or_else(|| Error::without_input(ErrorKind::BufferTooSmall { needed: at }, room))
+    }
+
+    /// How many bytes the items take.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ValueTooLarge`].
+    pub fn measured(self) -> Result<usize, Error> {
+        self.too_long.map_or(Ok(self.at), |at| Err(Error::without_input(ErrorKind::ValueTooLarge, at)))
+    }
+
+    /// A structure, whose items `inside` writes.
+    ///
+    /// # Errors
+    /// Those of `inside`.
+    pub fn structure<E>(
+        &mut self,
+        tag: Tag,
+        inside: impl FnOnce(&mut Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let open = self.begin(tag);
+        let result = inside(self);
+        self.end(open);
+        result
+    }
+
+    /// Begins a structure, for callers that a closure does not suit; [`Writer::end`] ends it.
+    #[inline]
+    pub fn begin(&mut self, tag: Tag) -> Open {
+        // Until `end` the length is one that no reader accepts.
+        self.put(header(tag, ItemType::Structure, u32::MAX).to_be_bytes());
+        Open { start: self.at }
+    }
+
+    /// Ends a structure.
+    #[inline]
+    #[allow(clippy::needless_pass_by_value)] // Ends exactly once.
+    pub fn end(&mut self, open: Open) {
+        let length = self.checked_len(self.at - open.start);
+        if let Some(slot) = self.buffer.get_mut(open.start.wrapping_sub(4)..open.start) {
+            slot.copy_from_slice(&length.to_be_bytes());
+        }
+    }
+
+    /// An Integer.
+    #[inline]
+    pub fn integer(&mut self, tag: Tag, value: i32) {
+        self.word(tag, ItemType::Integer, u64::from(value.cast_unsigned()) << 32, 4);
+    }
+
+    /// A Long Integer.
+    #[inline]
+    pub fn long_integer(&mut self, tag: Tag, value: i64) {
+        self.word(tag, ItemType::LongInteger, value.cast_unsigned(), 8);
+    }
+
+    /// A Big Integer, in the representation given.
+    #[inline]
+    pub fn big_integer(&mut self, tag: Tag, value: BigInteger<'_>) {
+        self.bytes(tag, ItemType::BigInteger, value.as_wire());
+    }
+
+    /// An Enumeration.
+    #[inline]
+    pub fn enumeration(&mut self, tag: Tag, value: u32) {
+        self.word(tag, ItemType::Enumeration, u64::from(value) << 32, 4);
+    }
+
+    /// A Boolean.
+    #[inline]
+    pub fn boolean(&mut self, tag: Tag, value: bool) {
+        self.word(tag, ItemType::Boolean, u64::from(value), 8);
+    }
+
+    /// A Text String.
+    #[inline]
+    pub fn text_string(&mut self, tag: Tag, value: &str) {
+        self.bytes(tag, ItemType::TextString, value.as_bytes());
+    }
+
+    /// A Text String in two parts.
+    pub(crate) fn text_string_of(&mut self, tag: Tag, first: &str, second: &str) {
+        let length = self.checked_len(first.len() + second.len());
+        self.put(header(tag, ItemType::TextString, length).to_be_bytes());
+        self.put_slice(first.as_bytes());
+        self.put_slice(second.as_bytes());
+        self.pad(first.len() + second.len());
+    }
+
+    /// A Byte String.
+    #[inline]
+    pub fn byte_string(&mut self, tag: Tag, value: &[u8]) {
+        self.bytes(tag, ItemType::ByteString, value);
+    }
+
+    /// A Date-Time, in seconds since 1970-01-01T00:00:00Z.
+    #[inline]
+    pub fn date_time(&mut self, tag: Tag, seconds: i64) {
+        self.word(tag, ItemType::DateTime, seconds.cast_unsigned(), 8);
+    }
+
+    /// An Interval, in seconds.
+    #[inline]
+    pub fn interval(&mut self, tag: Tag, seconds: u32) {
+        self.word(tag, ItemType::Interval, u64::from(seconds) << 32, 4);
+    }
+
+    /// A Date-Time Extended, in microseconds since 1970-01-01T00:00:00Z; KMIP 2.0 and later.
+    #[inline]
+    pub fn date_time_extended(&mut self, tag: Tag, microseconds: i64) {
+        self.word(tag, ItemType::DateTimeExtended, microseconds.cast_unsigned(), 8);
+    }
+
+    /// Any value but a structure; a structure's items are copied as they stand.
+    pub fn value(&mut self, tag: Tag, value: &Value<'_>) {
+        match *value {
+            Value::Structure(items) => {
+                let open = self.begin(tag);
+                self.put_slice(items.remaining());
+                self.end(open);
+            }
+            Value::Integer(value) => self.integer(tag, value),
+            Value::LongInteger(value) => self.long_integer(tag, value),
+            Value::BigInteger(value) => self.big_integer(tag, value),
+            Value::Enumeration(value) => self.enumeration(tag, value),
+            Value::Boolean(value) => self.boolean(tag, value),
+            Value::TextString(value) => self.text_string(tag, value),
+            Value::ByteString(value) => self.byte_string(tag, value),
+            Value::DateTime(value) => self.date_time(tag, value),
+            Value::Interval(value) => self.interval(tag, value),
+            Value::DateTimeExtended(value) => self.date_time_extended(tag, value),
+        }
+    }
+
+    /// An item that was read, byte for byte.
+    pub fn item(&mut self, item: &Item<'_>) {
+        self.put_slice(item.bytes);
+    }
+
+    /// Items that were read, byte for byte.
+    pub(crate) fn put_slice(&mut self, bytes: &[u8]) {
+        let end = self.at.saturating_add(bytes.len());
+        if let Some(slot) = self.buffer.get_mut(self.at..end) {
+            slot.copy_from_slice(bytes);
+        }
+        self.at = end;
+    }
+
+    #[inline(always)]
+    fn word(&mut self, tag: Tag, item_type: ItemType, value: u64, length: u32) {
+        let both = u128::from(header(tag, item_type, length)) << 64 | u128::from(value);
+        self.put(both.to_be_bytes());
+    }
+
+    #[inline]
+    fn bytes(&mut self, tag: Tag, item_type: ItemType, value: &[u8]) {
+        let length = self.checked_len(value.len());
+        self.put(header(tag, item_type, length).to_be_bytes());
+        self.put_slice(value);
+        self.pad(value.len());
+    }
+
+    #[inline]
+    fn pad(&mut self, length: usize) {
+        let end = self.at.saturating_add(length.wrapping_neg() & 7);
+        if let Some(slot) = self.buffer.get_mut(self.at..end) {
+            slot.fill(0);
+        }
+        self.at = end;
+    }
+
+    #[inline(always)]
+    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        let end = self.at.saturating_add(N);
+        if let Some(slot) = self.buffer.get_mut(self.at..end) {
+            slot.copy_from_slice(&bytes);
+        }
+        self.at = end;
+    }
+
+    #[inline(always)]
+    fn checked_len(&mut self, length: usize) -> u32 {
+        match u32::try_from(length) {
+            // The length with its padding must fit as well.
+            Ok(length) if length <= u32::MAX - 7 => length,
+            _ => {
+                self.too_long = self.too_long.or(Some(self.at));
+                u32::MAX
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Writer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").field("len", &self.at).finish_non_exhaustive()
+    }
+}
+
+#[inline(always)]
+const fn header(tag: Tag, item_type: ItemType, length: u32) -> u64 {
+    (tag.get() as u64) << 40 | (item_type.as_byte() as u64) << 32 | length as u64
+}
+
+const _: () = assert!(raw::HEADER_LEN == size_of::<u64>());
