@@ -12,5 +12,7 @@ for target in "${targets[@]}"; do
     found=fuzz/target/corpus/$target
     mkdir -p "$found"
     echo "== $target, $seconds s"
-    cargo fuzz run "$target" "$found" "fuzz/seeds/$target" -- -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
+    dictionary=()
+    [[ $target != kmip_* ]] || dictionary=(-dict=fuzz/kmip.dict)
+    cargo fuzz run "$target" "$found" "fuzz/seeds/$target" -- "${dictionary[@]}" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
 done

@@ -10,6 +10,9 @@ use tde_core::{PageCipher, PageSize, PrincipalKey, WrapKey};
 use tde_keyfile::format::relation_keys::RelationKeys;
 use tde_keyfile::postgres::PageCondition;
 use tde_keyfile::{Oid, RelationNumber};
+use tde_kmip_codec::message::{RequestMessage, ResponseMessage};
+use tde_kmip_codec::pretty::Pretty;
+use tde_kmip_codec::ttlv;
 use tde_wal::{
     KeyRange, Location, Lsn, Protection, RecordWalker, SegmentNumber, SegmentPosition, SegmentSize,
 };
@@ -66,4 +69,21 @@ pub extern "C" fn keyfile_journey(file: &[u8; 1024], page: &[u8; 8192]) -> bool 
         Some(PageCondition::of(page, BlockNumber::new(0), true) == PageCondition::Sound)
     }
     journey(file, page).unwrap_or(false)
+}
+
+/// `tde-kmip-codec`: a message of either direction is decoded, encoded again and printed.
+pub extern "C" fn kmip_journey(message: &[u8; 512], buffer: &mut [u8; 512]) -> bool {
+    fn journey(message: &[u8], buffer: &mut [u8]) -> Result<(), ttlv::Error> {
+        RequestMessage::decode(message)?.encode(buffer)?;
+        ResponseMessage::decode(message)?.encode(buffer)?;
+        Ok(())
+    }
+    struct Nowhere;
+    impl core::fmt::Write for Nowhere {
+        fn write_str(&mut self, _: &str) -> core::fmt::Result {
+            Ok(())
+        }
+    }
+    let printed = core::fmt::write(&mut Nowhere, format_args!("{}", Pretty::new(message)));
+    journey(message, buffer).is_ok() && printed.is_ok()
 }

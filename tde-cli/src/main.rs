@@ -19,6 +19,7 @@ mod open;
 mod output;
 mod output_file;
 mod progress;
+mod write_behind;
 
 use std::process::ExitCode;
 

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use crate::failure::Failure;
-use crate::{interrupt, output};
+use crate::{interrupt, output, write_behind};
 
 /// Where the plaintext of one input goes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -131,6 +131,26 @@ impl OutputFile {
         match &self.sink {
             Sink::Stdout(_) | Sink::Special(..) => None,
             Sink::Temporary(pending) => pending.file.as_ref().map(NamedTempFile::as_file),
+        }
+    }
+
+    /// Does `work`, which says how many bytes it has written to [`Self::regular`]. What has to be on disk in the
+    /// end is put there meanwhile.
+    ///
+    /// # Errors
+    /// Those of the work, and of the disk.
+    pub(crate) fn while_written<T>(
+        &self,
+        work: impl FnOnce(&(dyn Fn(u64) + Sync)) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        match (&self.sink, self.regular()) {
+            (Sink::Temporary(pending), Some(file)) if pending.policy.sync => {
+                let (done, synced) = write_behind::run(file, work);
+                let done = done?;
+                synced.map_err(|error| self.name(error))?;
+                Ok(done)
+            }
+            _ => work(&|_| {}),
         }
     }
 

@@ -9,8 +9,13 @@
 #![allow(clippy::expect_used, clippy::missing_panics_doc, clippy::panic)]
 
 mod core;
+mod kmip;
 
 pub use core::{keystream, page_cipher};
+pub use kmip::{
+    kmip_items, kmip_json, kmip_lenient_messages, kmip_messages, kmip_peer, kmip_texts, kmip_versions,
+    kmip_xml,
+};
 
 pub use tde_keyfile::fuzzing::postgres::{
     control_file, data_page, filenode_map, path as data_paths, relation_file,
@@ -45,4 +50,12 @@ pub const TARGETS: &[Target] = &[
     ("relation_file", relation_file),
     ("journal", journal),
     ("master_key", master_key),
+    ("kmip_items", kmip_items),
+    ("kmip_messages", kmip_messages),
+    ("kmip_lenient_messages", kmip_lenient_messages),
+    ("kmip_versions", kmip_versions),
+    ("kmip_json", kmip_json),
+    ("kmip_xml", kmip_xml),
+    ("kmip_texts", kmip_texts),
+    ("kmip_peer", kmip_peer),
 ];

@@ -14,6 +14,7 @@ use crate::tde::{Run, spawn, tde};
 /// A copy of a recording and of its keyrings.
 struct Copy {
     _directory: tempfile::TempDir,
+    _rings: tempfile::TempDir,
     data: PathBuf,
     options: Vec<OsString>,
     scopes: Vec<String>,
@@ -21,13 +22,14 @@ struct Copy {
 
 impl Copy {
     fn of(corpus: &Corpus) -> Option<Self> {
-        let (directory, data) = corpus.copy();
+        let (directory, rings) = (corpus.cluster.copy_data(), tempfile::tempdir().unwrap());
+        let data = directory.path().to_path_buf();
         let mut options = Vec::new();
         for option in corpus.key_options() {
             // `PROVIDER=FILE`: the keyring is copied too, for it is written to.
             let text = option.to_str().unwrap();
             let copied = text.split_once('=').map(|(provider, ring)| {
-                let copy = directory.path().join(provider);
+                let copy = rings.path().join(provider);
                 fs::copy(ring, &copy).unwrap();
                 format!("{provider}={}", copy.display())
             });
@@ -43,7 +45,7 @@ impl Copy {
             oid if oid == 1663 => "default".to_owned(),
             oid => format!("database {oid}"),
         });
-        Some(Self { scopes: scopes.collect(), _directory: directory, data, options })
+        Some(Self { scopes: scopes.collect(), _directory: directory, _rings: rings, data, options })
     }
 
     fn all() -> Vec<Self> {
@@ -51,7 +53,7 @@ impl Copy {
     }
 
     fn named(name: &str) -> Option<Self> {
-        Corpus::named(name).as_ref().and_then(Self::of)
+        Corpus::all().iter().find(|corpus| corpus.name() == name).and_then(Self::of)
     }
 
     fn run(&self, words: &[&str]) -> Run {
@@ -64,6 +66,10 @@ impl Copy {
         arguments.push(self.data.clone().into());
         arguments.extend(words[at..].iter().map(OsString::from));
         arguments.extend(self.options.clone());
+        let writes = !matches!(words, ["verify" | "inspect", ..] | ["provider", "list", ..]);
+        if writes && !self.data.join("global/pg_control").exists() {
+            arguments.push("--allow-unclean-shutdown".into());
+        }
         arguments
     }
 

@@ -76,3 +76,21 @@ fn a_directory_without_key_files_is_refused() {
         assert!(run.stderr.contains("/nonexistent/data"), "{run}");
     }
 }
+
+#[test]
+fn a_later_segment_is_not_decrypted_without_a_word_when_its_block_numbers_are_guessed() {
+    let corpus = Corpus::first_of(&["E-excerpt"]);
+    let copy = corpus.cluster.copy_data();
+    let decrypt = |file: &str| {
+        let mut arguments: Vec<OsString> = vec!["relation".into(), "decrypt".into(), copy.path().into()];
+        arguments.extend([file, "-o", "-"].map(OsString::from));
+        arguments.extend(corpus.key_options());
+        tde(arguments)
+    };
+    assert!(decrypt("base/16384/16571.2").expect(0).stderr.is_empty());
+    fs::remove_file(copy.path().join("global/pg_control")).unwrap();
+    // Of this file, every page header shows that the guess is wrong.
+    let guessed = decrypt("base/16384/16571.2").expect(1);
+    assert!(guessed.stderr.contains("without global/pg_control"), "{}", guessed.stderr);
+    assert!(decrypt("base/16384/16575").expect(0).stderr.is_empty());
+}

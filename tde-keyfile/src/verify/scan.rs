@@ -73,7 +73,7 @@ impl Scan {
         scan.relations.sort_unstable();
         scan.wal.sort_unstable();
         for ((directory, words), count) in core::mem::take(&mut scan.left_alone) {
-            run.note(directory, format!("{count} {words}"));
+            run.note(directory, format!("{words}: {count}"));
         }
         scan
     }
@@ -109,11 +109,11 @@ impl Scan {
                     continue;
                 }
                 DataFile::TemporaryRelation => {
-                    "files of temporary relations, which nobody can decrypt; left alone"
+                    "files of temporary relations, which nobody can decrypt, left alone"
                 }
-                DataFile::TemporaryFile => "temporary files; left alone",
+                DataFile::TemporaryFile => "temporary files, left alone",
                 DataFile::Incremental => "files of an incremental backup, which have to be combined first",
-                DataFile::Other => "files that are not PostgreSQL's; left alone",
+                DataFile::Other => "files that are not PostgreSQL's, left alone",
                 _ => continue,
             };
             *self.left_alone.entry((path.to_string(), words)).or_default() += 1;

@@ -84,7 +84,7 @@ impl Wal {
             }
         }
         if foreign > 0 {
-            run.note("pg_wal", format!("{foreign} files that are not PostgreSQL's; left alone"));
+            run.note("pg_wal", format!("files that are not PostgreSQL's, left alone: {foreign}"));
         }
         for segments in wal.segments.values_mut() {
             segments.sort_by_key(|segment| (segment.name.number(), segment.name.is_partial()));

@@ -68,16 +68,20 @@ impl<'a> Attributes<'a> {
     /// As repeated Attribute under that tag, or as one structure, whichever the tag is.
     pub(crate) fn encode_as(&self, tag: Tag, e: &mut Encoder<'_>) {
         if tag == tag::ATTRIBUTE {
-            self.iter_for_encoding(|attribute| attribute.encode_v1(tag, e));
+            self.for_each(|attribute| attribute.encode_v1(tag, e));
         } else {
             let open = e.writer.begin(tag);
-            self.iter_for_encoding(|attribute| attribute.encode_v2(e));
+            self.for_each(|attribute| attribute.encode_v2(e));
             e.writer.end(open);
         }
     }
 
-    fn iter_for_encoding(&self, each: impl FnMut(Attribute<'a>)) {
-        self.iter().for_each(each);
+    /// Slices by reference: attributes are large.
+    fn for_each(&self, mut each: impl FnMut(&Attribute<'a>)) {
+        match &self.0 {
+            Source::Repeated(attributes) => attributes.for_each(each),
+            Source::Structure { .. } => self.iter().for_each(|attribute| each(&attribute)),
+        }
     }
 }
 

@@ -470,7 +470,7 @@ impl<'a> Attribute<'a> {
     /// As the structure Attribute of 1.x.
     pub(super) fn encode_v1(&self, tag: Tag, e: &mut Encoder<'_>) {
         let open = e.writer.begin(tag);
-        let value = match self.value {
+        let value = match &self.value {
             AttributeValue::Custom { name, value } => {
                 e.writer.text_string(tag::ATTRIBUTE_NAME, name);
                 Some(value)
@@ -479,7 +479,9 @@ impl<'a> Attribute<'a> {
                 encode_joined(tag::ATTRIBUTE_NAME, vendor_identification, attribute_name, e);
                 Some(value)
             }
-            AttributeValue::Extension { tag, .. } => return e.fail(ErrorKind::CannotEncodeInVersion { tag }),
+            AttributeValue::Extension { tag, .. } => {
+                return e.fail(ErrorKind::CannotEncodeInVersion { tag: *tag });
+            }
             AttributeValue::Absent(reference) => {
                 reference.encode(tag::ATTRIBUTE_NAME, e);
                 None
@@ -504,15 +506,15 @@ impl<'a> Attribute<'a> {
         if self.index.is_some_and(|index| index != 0) {
             e.fail(ErrorKind::CannotEncodeInVersion { tag: tag::ATTRIBUTE_INDEX });
         }
-        match self.value {
+        match &self.value {
             AttributeValue::Custom { name, value } => match split_custom(name) {
-                Some((vendor, name)) => encode_vendor_attribute(vendor, name, value, e),
+                Some((vendor, name)) => encode_vendor_attribute(vendor, name, *value, e),
                 None => e.fail(ErrorKind::CannotEncodeInVersion { tag: tag::ATTRIBUTE_NAME }),
             },
             AttributeValue::Vendor { vendor_identification, attribute_name, value } => {
-                encode_vendor_attribute(vendor_identification, attribute_name, value, e);
+                encode_vendor_attribute(vendor_identification, attribute_name, *value, e);
             }
-            AttributeValue::Extension { tag, value } => value.encode(tag, e),
+            AttributeValue::Extension { tag, value } => value.encode(*tag, e),
             AttributeValue::Absent(_) => {
                 e.fail(ErrorKind::CannotEncodeInVersion { tag: tag::ATTRIBUTE_NAME });
             }

@@ -551,15 +551,19 @@ impl<'d, 'a, 'o> Fields<'d, 'a, 'o> {
     /// All fields have been read; what is left does not belong here.
     #[inline(always)]
     pub(crate) fn finish(self) -> Result<Extensions<'a>, Fault> {
-        let extensions = if self.d.cx.searches() {
-            self.snapshot().sort_out()?
-        } else if self.rest.is_empty() {
+        let extensions = if self.rest.is_empty() && !self.d.cx.searches() {
             Extensions::NONE
         } else {
-            self.snapshot().leftover()?
+            self.snapshot().finish_oddly()?
         };
         self.d.leave(self.items, self.structure.offset())?;
         Ok(extensions)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn finish_oddly(self) -> Result<Extensions<'a>, Fault> {
+        if self.d.cx.searches() { self.sort_out() } else { self.leftover() }
     }
 
     /// Strict: items after the known fields, which only structures with room for a vendor's may have.

@@ -64,11 +64,17 @@ impl<'a, T: FieldValue<'a>> Many<'a, T> {
         })
     }
 
-    pub(crate) fn encode_each(&self, tag: Tag, e: &mut Encoder<'_>) {
+    /// The elements by reference, where that saves a copy.
+    #[inline]
+    pub(crate) fn for_each(&self, mut each: impl FnMut(&T)) {
         match self.0 {
-            Source::Slice(slice) => slice.iter().for_each(|element| element.encode(tag, e)),
-            Source::Wire { .. } => self.iter().for_each(|element| element.encode(tag, e)),
+            Source::Slice(slice) => slice.iter().for_each(each),
+            Source::Wire { .. } => self.iter().for_each(|element| each(&element)),
         }
+    }
+
+    pub(crate) fn encode_each(&self, tag: Tag, e: &mut Encoder<'_>) {
+        self.for_each(|element| element.encode(tag, e));
     }
 }
 

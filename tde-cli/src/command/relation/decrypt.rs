@@ -68,7 +68,7 @@ pub(crate) fn run(args: &DecryptArgs) -> Result<Status, Failure> {
     let find = |file: &PathBuf| find(data_directory, file, args.name.as_deref());
     let jobs = decrypt::plan(args.files.iter().map(find).collect(), &args.output, COMMAND);
     let cluster = open::cluster(&args.cluster)?;
-    let geometry = geometry(data_directory);
+    let geometry = geometry(data_directory, jobs.iter().map(|job| job.input.name.as_str()));
     decrypt::run(&jobs, args.jobs, Some(LARGE), |job, threads| decrypt_file(&cluster, geometry, job, threads))
 }
 
@@ -90,11 +90,26 @@ fn find(data_directory: &Path, file: &Path, name: Option<&str>) -> Input {
     Input { name: RelationPath::parse(&name).map_or(name, |path| path.to_string()), source }
 }
 
-/// The sizes in the control file, or, with a warning, the usual ones.
-fn geometry(data_directory: &Path) -> RelationGeometry {
+/// The sizes in the control file, or, with a warning where they matter, the usual ones.
+fn geometry<'a>(data_directory: &Path, mut names: impl Iterator<Item = &'a str>) -> RelationGeometry {
     match control_file::read(data_directory) {
         Ok(Some(control)) => RelationGeometry::from(&control),
-        Ok(None) => RelationGeometry::default(),
+        Ok(None) => {
+            // The first page of a later segment has the block number that the segments' size gives it, and a wrong
+            // number spoils its first 16 bytes only: nothing else would tell.
+            if let Some(name) =
+                names.find(|name| RelationPath::parse(name).is_ok_and(|path| path.segment > 0))
+            {
+                output::warning(
+                    format_args!(
+                        "{name}: without global/pg_control, segments of 131072 pages are assumed; with another \
+                         size the first 16 bytes of every page come out wrong"
+                    ),
+                    Some("copy global/pg_control of the same cluster beside the relation files"),
+                );
+            }
+            RelationGeometry::default()
+        }
         Err(error) => {
             output::warning(
                 format_args!(
@@ -139,12 +154,16 @@ fn decrypt_file(
         (Threads::All, Some((input, length)), Some(output)) => {
             let reader = ParRelationReader::new(input, path, key.as_ref(), geometry).map_err(failed)?;
             let tally = Mutex::new(&mut pages);
-            let each = |batch: &PageBatch<'_>| {
-                let counted = PageTally::of(batch, geometry);
-                tally.lock().unwrap_or_else(PoisonError::into_inner).add(&counted);
-                output.write_all_at(batch.plain, batch.offset).map_err(|error| file.name(error))
-            };
-            reader.for_each_batch(length, each).map_err(failed)?
+            file.while_written(|wrote| {
+                let each = |batch: &PageBatch<'_>| {
+                    let counted = PageTally::of(batch, geometry);
+                    tally.lock().unwrap_or_else(PoisonError::into_inner).add(&counted);
+                    output.write_all_at(batch.plain, batch.offset).map_err(|error| file.name(error))?;
+                    wrote(batch.plain.len() as u64);
+                    Ok(())
+                };
+                reader.for_each_batch(length, each).map_err(failed)
+            })?
         }
         _ => {
             let mut reader = RelationReader::new(input, path, key.as_ref(), geometry).map_err(failed)?;
