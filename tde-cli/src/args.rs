@@ -6,16 +6,18 @@ mod key;
 mod output;
 mod scope;
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
-pub(crate) use key::KeyArgs;
+pub(crate) use key::{KeyArgs, TargetKeyArgs};
 pub(crate) use output::OutputArgs;
 pub(crate) use scope::ScopeArg;
 
+use crate::command::wal::restore;
 use crate::command::{
     completions, inspect, kmip, man, master_key, provider, relation, repair, rotate, upgrade, verify, wal,
 };
@@ -130,9 +132,15 @@ pub(crate) fn usage_error(path: &[&str], kind: ErrorKind, message: impl std::fmt
 fn exit(error: &clap::Error) -> ! {
     if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         anstream::eprint!("tde: {}", error.render().ansi());
-        std::process::exit(error.exit_code());
+        std::process::exit(usage_error_code(std::env::args_os().skip(1), error.exit_code()));
     }
     error.exit()
+}
+
+/// A server takes a low status of its `restore_command` for "there is no such file", and ends recovery.
+fn usage_error_code(arguments: impl Iterator<Item = OsString>, code: i32) -> i32 {
+    let words = arguments.filter(|argument| !argument.as_encoded_bytes().starts_with(b"-"));
+    if words.take(2).eq(["wal", "restore"]) { restore::NOT_RESTORED.into() } else { code }
 }
 
 #[cfg(test)]
@@ -142,5 +150,14 @@ mod tests {
     #[test]
     fn the_definitions_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_usage_error_of_a_restore_command_is_not_a_missing_file() {
+        let code = |line: &str| usage_error_code(line.split(' ').map(OsString::from), 2);
+        assert_eq!(code("wal restore --nonsense"), 255);
+        assert_eq!(code("-v wal restore"), 255);
+        assert_eq!(code("wal archive restore"), 2);
+        assert_eq!(code("wal"), 2);
     }
 }

@@ -1,4 +1,4 @@
-//! What a command ends with: the three exit statuses, and an error with advice.
+//! What a command ends with: the exit status, and an error with advice.
 
 use std::fmt;
 use std::io;
@@ -13,6 +13,8 @@ pub(crate) enum Status {
     Wrong,
     /// It could not run: usage, a missing file or keyring, an I/O error. 2.
     CouldNotRun,
+    /// As a command that ran for us, or its caller, has it.
+    Exit(u8),
 }
 
 impl From<Status> for ExitCode {
@@ -21,6 +23,7 @@ impl From<Status> for ExitCode {
             Status::Good => 0,
             Status::Wrong => 1,
             Status::CouldNotRun => 2,
+            Status::Exit(code) => code,
         })
     }
 }

@@ -1,21 +1,37 @@
-//! Removes unfinished output files when the command is interrupted.
+//! Cleans up when the command is interrupted.
 //!
-//! SIGINT, SIGTERM and SIGHUP are taken by a thread that unlinks every registered temporary file and
-//! then lets the signal end the process as it would have, so that the caller sees how it died.
+//! SIGHUP, SIGINT, SIGQUIT and SIGTERM are taken by a thread that passes them on to the command that runs
+//! for us, if there is one, and removes every registered temporary file and directory. Then it lets the
+//! signal end the process as it would have, so that the caller sees how it died.
 
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
 use crate::failure::Failure;
 
-static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+/// How long a command that has been passed a signal may take to end. What it works on is gone by then.
+const GRACE: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+struct Unfinished {
+    files: BTreeSet<PathBuf>,
+    directories: BTreeSet<PathBuf>,
+    /// A child that has not been reaped, so that its number is nobody else's.
+    child: Option<Pid>,
+}
+
+static UNFINISHED: Mutex<Unfinished> =
+    Mutex::new(Unfinished { files: BTreeSet::new(), directories: BTreeSet::new(), child: None });
 
 /// Starts the thread that waits for signals.
 ///
@@ -23,18 +39,44 @@ static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 /// If the handlers or the thread cannot be set up.
 pub(crate) fn install() -> Result<(), Failure> {
     let ignored = ignored_signals();
-    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM].into_iter().filter(|s| !ignored.contains(s)))?;
+    let wanted = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+    let mut signals = Signals::new(wanted.into_iter().filter(|s| !ignored.contains(s)))?;
     thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
+            // Holding the lock: nothing else can be begun before the process is gone.
             let unfinished = lock();
-            for path in unfinished.iter() {
-                let _ = std::fs::remove_file(path);
-            }
-            // Holding the lock: no other file can be begun before the process is gone.
+            unfinished.end(signal);
             let _ = emulate_default_handler(signal);
         }
     })?;
     Ok(())
+}
+
+impl Unfinished {
+    fn end(&self, signal: i32) {
+        if let (Some(child), Some(signal)) = (self.child, Signal::from_named_raw(signal)) {
+            let _ = kill_process(child, signal);
+        }
+        for path in &self.files {
+            let _ = std::fs::remove_file(path);
+        }
+        for path in &self.directories {
+            let _ = std::fs::remove_dir_all(path);
+        }
+        let Some(child) = self.child else { return };
+        let waiting_since = Instant::now();
+        let ended = || {
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+            !matches!(waitid(WaitId::Pid(child), options), Ok(None))
+        };
+        while !ended() && waiting_since.elapsed() < GRACE {
+            thread::sleep(Duration::from_millis(10));
+        }
+        // It may have made files while the first attempt ran.
+        for path in &self.directories {
+            let _ = std::fs::remove_dir_all(path);
+        }
+    }
 }
 
 /// Runs `create` and registers the file it made, so that no signal can come in between.
@@ -44,13 +86,45 @@ pub(crate) fn create_registered<T>(
 ) -> io::Result<T> {
     let mut unfinished = lock();
     let file = create()?;
-    unfinished.insert(path_of(&file).to_path_buf());
+    unfinished.files.insert(path_of(&file).to_path_buf());
     Ok(file)
 }
 
-/// Forgets a file that has been finished or removed.
+/// The same for a directory, which goes with all that is in it.
+pub(crate) fn create_registered_directory<T>(
+    create: impl FnOnce() -> io::Result<T>,
+    path_of: impl FnOnce(&T) -> &Path,
+) -> io::Result<T> {
+    let mut unfinished = lock();
+    let directory = create()?;
+    unfinished.directories.insert(path_of(&directory).to_path_buf());
+    Ok(directory)
+}
+
+/// Forgets a file or directory that has been finished or removed.
 pub(crate) fn forget(path: &Path) {
-    lock().remove(path);
+    let mut unfinished = lock();
+    unfinished.files.remove(path);
+    unfinished.directories.remove(path);
+}
+
+/// Runs a command to its end. Signals that come meanwhile are passed on to it.
+pub(crate) fn run_registered(spawn: impl FnOnce() -> io::Result<Child>) -> io::Result<ExitStatus> {
+    let mut child = {
+        let mut unfinished = lock();
+        let child = spawn()?;
+        unfinished.child = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        child
+    };
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        // Not reaped yet: until then its number is its own, and a signal finds the right process.
+        while let Err(rustix::io::Errno::INTR) =
+            waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
+        {}
+    }
+    let mut unfinished = lock();
+    unfinished.child = None;
+    child.wait()
 }
 
 /// Signals that the caller has switched off for us (`nohup`, a shell's background jobs); they stay off.
@@ -65,7 +139,7 @@ fn ignored_signals() -> Vec<i32> {
     (1..=64).filter(|signal| (mask >> (signal - 1)) & 1 == 1).collect()
 }
 
-fn lock() -> MutexGuard<'static, BTreeSet<PathBuf>> {
-    // A set of paths cannot be left half-changed by a panic.
+fn lock() -> MutexGuard<'static, Unfinished> {
+    // Sets of paths cannot be left half-changed by a panic.
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -26,6 +26,11 @@ pub(crate) fn warning(text: impl fmt::Display, advice: Option<&str>) {
     message(WARNING, "warning", text, advice);
 }
 
+/// Prints what was done where standard output is taken.
+pub(crate) fn note(text: impl fmt::Display) {
+    message(GOOD, "note", text, None);
+}
+
 fn message(style: Style, kind: &str, text: impl fmt::Display, advice: Option<&str>) {
     let mut stderr = anstream::stderr().lock();
     // Nobody is left to tell if standard error is closed.

@@ -114,6 +114,18 @@ impl OutputFile {
         }
     }
 
+    /// What has been written so far, to be read again; `None` if the output does not keep it.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub(crate) fn written(&mut self) -> Result<Option<File>, Failure> {
+        self.flush()?;
+        match &self.sink {
+            Sink::Temporary(pending) => Ok(Some(File::open(&pending.temporary_path)?)),
+            Sink::Stdout(_) | Sink::Special(..) => Ok(None),
+        }
+    }
+
     /// The file, if bytes can be written at any offset of it.
     pub(crate) fn regular(&self) -> Option<&File> {
         match &self.sink {

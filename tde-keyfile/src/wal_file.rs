@@ -1,4 +1,7 @@
-//! Decrypting WAL segment files: which bytes of the log a file holds, and whether its size and first page agree.
+//! WAL segment files, decrypted, encrypted and rekeyed: which bytes of the log a file holds, and whether its size and
+//! pages agree.
+
+mod rekey;
 
 use alloc::string::String;
 use core::fmt;
@@ -11,6 +14,8 @@ use tde_wal::{
 };
 
 use crate::postgres::{ControlFile, DataFile};
+
+pub use rekey::{RekeySummary, SegmentProblem};
 
 /// A WAL segment file, told by its name and the cluster's segment size.
 ///
@@ -172,6 +177,8 @@ pub enum WalFileError {
     },
     /// Reading, transforming or writing failed.
     Transform(io::Error),
+    /// The ranges cannot be applied to the segment.
+    Ranges(tde_wal::Error),
 }
 
 impl fmt::Display for WalFileError {
@@ -188,7 +195,8 @@ impl fmt::Display for WalFileError {
             Self::SegmentSize { length: None } => {
                 f.write_str("the segment size is unknown: there is no global/pg_control")
             }
-            Self::Transform(_) => f.write_str("cannot decrypt the segment"),
+            Self::Transform(_) => f.write_str("cannot transform the segment"),
+            Self::Ranges(_) => f.write_str("the key ranges do not fit the segment"),
         }
     }
 }
@@ -196,7 +204,7 @@ impl fmt::Display for WalFileError {
 impl core::error::Error for WalFileError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Name { source, .. } => Some(source),
+            Self::Name { source, .. } | Self::Ranges(source) => Some(source),
             Self::Transform(source) => Some(source),
             Self::Path { .. } | Self::SegmentSize { .. } => None,
         }

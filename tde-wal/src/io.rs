@@ -1,5 +1,7 @@
 //! Segments as streams: reading and writing through the transformation, in bounded memory.
 
+mod rekey;
+
 use alloc::vec;
 use alloc::vec::Vec;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -14,6 +16,8 @@ use crate::location::TimelineId;
 use crate::segment::SegmentNumber;
 use crate::transform::{SegmentPosition, Transformed};
 use crate::walker::{Record, RecordWalker, WalkEnd};
+
+pub use rekey::{PageTally, Rekeyed, rekey_segment};
 
 /// Bytes transformed at a time: enough that calls do not count, little enough to stay in a CPU's cache.
 const CHUNK: usize = 128 * 1024;
@@ -259,6 +263,10 @@ impl Buffer {
 
     /// Reads until there are `want` bytes or there is nothing more.
     fn fill(&mut self, want: usize, input: &mut impl Read) -> io::Result<&[u8]> {
+        self.fill_mut(want, input).map(|filled| &*filled)
+    }
+
+    fn fill_mut(&mut self, want: usize, input: &mut impl Read) -> io::Result<&mut [u8]> {
         let mut come = 0;
         while let Some(free) = self.0.get_mut(come..want).filter(|free| !free.is_empty()) {
             match input.read(free) {
@@ -268,7 +276,7 @@ impl Buffer {
                 Err(error) => return Err(error),
             }
         }
-        Ok(self.0.get(..come).unwrap_or_default())
+        Ok(self.0.get_mut(..come).unwrap_or_default())
     }
 }
 

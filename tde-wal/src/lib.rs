@@ -10,6 +10,8 @@ extern crate alloc;
 extern crate std;
 
 mod bytes;
+#[cfg(feature = "alloc")]
+mod coverage;
 mod crc;
 mod error;
 mod history;
@@ -32,6 +34,8 @@ pub mod io;
 #[cfg(feature = "alloc")]
 mod key_ranges;
 
+#[cfg(feature = "alloc")]
+pub use coverage::{SegmentPart, segment_parts, uncovered_bytes};
 pub use error::{Error, HistoryProblem};
 pub use history::{Ancestor, TimelineHistory};
 #[cfg(feature = "alloc")]

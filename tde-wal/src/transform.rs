@@ -205,6 +205,14 @@ pub fn encrypted_parts<C>(
     Ok(parts)
 }
 
+impl<C> KeyRange<C> {
+    /// The part of `len` bytes at `at` that this range covers, be it encrypted or plain: byte offsets in the buffer.
+    #[must_use]
+    pub fn part_of(&self, at: SegmentPosition, len: usize) -> Option<Range<usize>> {
+        covered(self, at, len)
+    }
+}
+
 /// The part of the buffer that a range covers.
 fn covered<C>(range: &KeyRange<C>, at: SegmentPosition, len: usize) -> Option<Range<usize>> {
     let (start, end) = (range.start(), range.end());

@@ -38,6 +38,35 @@ pub(crate) struct KeyArgs {
     pub(crate) principal_keys: Vec<PrincipalKeyArg>,
 }
 
+/// The same for the cluster that the output is for.
+#[derive(Args, Debug)]
+pub(crate) struct TargetKeyArgs {
+    /// As `--keyring`, for the target's keys; repeatable
+    #[arg(
+        long = "to-keyring",
+        help_heading = HEADING,
+        value_name = "[PROVIDER=]FILE",
+        value_parser = OsStringValueParser::new().try_map(KeyringArg::parse)
+    )]
+    to_keyrings: Vec<KeyringArg>,
+
+    /// As `--principal-key`, for the target's keys; repeatable
+    #[arg(
+        long = "to-principal-key",
+        help_heading = HEADING,
+        value_name = "NAME=FILE",
+        value_parser = OsStringValueParser::new().try_map(PrincipalKeyArg::parse)
+    )]
+    to_principal_keys: Vec<PrincipalKeyArg>,
+}
+
+impl TargetKeyArgs {
+    /// These in the place of the others.
+    pub(crate) fn as_keys(&self) -> KeyArgs {
+        KeyArgs { keyrings: self.to_keyrings.clone(), principal_keys: self.to_principal_keys.clone() }
+    }
+}
+
 /// One `--keyring`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyringArg {

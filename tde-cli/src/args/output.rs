@@ -1,4 +1,4 @@
-//! `--output`, `--output-dir` and `--force`: where plaintext goes.
+//! `--output`, `--output-dir` and `--force`: where the output goes.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::output_file::{Policy, Target};
 
 const HEADING: &str = "Output";
 
-/// Where plaintext goes.
+/// Where the output goes.
 #[derive(Args, Debug)]
 pub(crate) struct OutputArgs {
     #[command(flatten)]
@@ -27,7 +27,7 @@ pub(crate) struct OutputArgs {
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 struct Destination {
-    /// Write the plaintext of a single input to FILE; `-` is standard output
+    /// Write the output of a single input to FILE; `-` is standard output
     #[arg(short, long, value_name = "FILE", help_heading = HEADING)]
     output: Option<PathBuf>,
 
@@ -49,7 +49,7 @@ impl OutputArgs {
         let targets: Vec<_> = match (&self.destination.output, &self.destination.output_dir) {
             (Some(file), _) if names.len() == 1 => vec![Target::from_argument(file)],
             (Some(_), _) => {
-                return Err("`-o` takes the plaintext of one input; use `--output-dir` for several".into());
+                return Err("`-o` takes the output of one input; use `--output-dir` for several".into());
             }
             (None, directory) => {
                 let directory = directory.as_deref().unwrap_or(Path::new("."));

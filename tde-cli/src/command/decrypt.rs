@@ -1,4 +1,4 @@
-//! What `relation decrypt` and `wal decrypt` have in common: inputs, their targets, and the work on each.
+//! What commands that turn files into files have in common: inputs, their targets, and the work on each.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -51,6 +51,16 @@ pub(crate) struct Remark {
     pub(crate) status: Status,
 }
 
+impl Input {
+    /// The file; `None` for standard input.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match &self.source {
+            Source::Stdin => None,
+            Source::File(path) => Some(path),
+        }
+    }
+}
+
 impl Source {
     /// `-` is standard input.
     pub(crate) fn from_argument(argument: &Path) -> Self {
@@ -81,6 +91,10 @@ impl Read for Reader {
 }
 
 impl Job {
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
     fn is_large(&self, large: Option<u64>) -> bool {
         match (&self.input.source, large) {
             (Source::File(path), Some(large)) => fs::metadata(path).is_ok_and(|found| found.len() >= large),
@@ -102,11 +116,7 @@ impl Job {
 
     /// Begins the output.
     pub(crate) fn create(&self) -> Result<OutputFile, Failure> {
-        let input = match &self.input.source {
-            Source::Stdin => None,
-            Source::File(path) => Some(path.as_path()),
-        };
-        OutputFile::create(&self.target, self.policy, input)
+        OutputFile::create(&self.target, self.policy, self.input.path())
     }
 }
 

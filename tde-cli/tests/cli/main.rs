@@ -17,3 +17,8 @@ mod report;
 mod secrets;
 mod tde;
 mod transcripts;
+mod wal_archive;
+mod wal_encrypt;
+mod wal_ranges;
+mod wal_rekey;
+mod wal_restore;

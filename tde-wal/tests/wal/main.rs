@@ -16,6 +16,7 @@ mod bad_input;
 mod builder;
 mod corpus;
 mod damage;
+mod rekeying;
 mod streams;
 mod transforming;
 mod vectors;
