@@ -139,8 +139,19 @@ impl Storage for DiskStorage {
             }
             file.set_len(0)?;
             file.write_all(holder.as_bytes())?;
-            return Ok(Lock::Held(Box::new(file)));
+            return Ok(Lock::Held(Box::new(HeldLock(file))));
         }
+    }
+}
+
+/// A lock that is held until this is dropped.
+struct HeldLock(File);
+
+impl Drop for HeldLock {
+    fn drop(&mut self) {
+        // Closing is not enough: a child that another thread is just starting has a copy of the descriptor until it
+        // executes its program, and the lock would live as long as that. Nothing can be done about an error.
+        let _ = self.0.unlock();
     }
 }
 
