@@ -39,23 +39,6 @@ impl Corpus {
         all.swap_remove(found.expect("one of the excerpts"))
     }
 
-    /// This one, if it is here.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        let found = Self::all().into_iter().find(|corpus| corpus.name() == name);
-        if found.is_none() {
-            eprintln!("SKIPPED: the recording {name} is not here (set TDE_CORPUS)");
-        }
-        found
-    }
-
-    /// A copy of the data directory that a test may change, and what keeps it.
-    pub(crate) fn copy(&self) -> (TempDir, PathBuf) {
-        let directory = tempfile::tempdir().unwrap();
-        let target = directory.path().join("data");
-        fs::rename(self.cluster.copy_data().keep(), &target).unwrap();
-        (directory, target)
-    }
-
     pub(crate) fn name(&self) -> &str {
         &self.cluster.name
     }
