@@ -82,7 +82,7 @@ macro_rules! objects {
             pub(crate) fn encode_as_itself(&self, e: &mut Encoder<'_>) {
                 match self {
                     $(Self::$variant(object) => {
-                        if !$versions.includes(e.version) {
+                        if !$versions.covers(e.version) {
                             e.not_in_version(tag::$tag);
                         }
                         object.encode(tag::$tag, e);
@@ -129,7 +129,7 @@ pub(crate) fn is_object(tag: Tag) -> bool {
 
 #[inline]
 fn check_version(versions: Versions, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Fault> {
-    if versions.includes(d.cx.version) {
+    if versions.covers(d.cx.version) {
         return Ok(());
     }
     let kind = ErrorKind::FieldNotInVersion { tag: found.tag() };

@@ -48,6 +48,10 @@ pub trait Enumerated: Copy + Eq + fmt::Debug + fmt::Display + 'static {
     /// The table of the values.
     const FACTS: &'static EnumerationFacts;
 
+    /// How many values count up from 1 and are in every version.
+    #[doc(hidden)]
+    const USUAL: u32;
+
     /// The value with this number, known or not.
     fn from_value(value: u32) -> Self;
 
@@ -60,15 +64,34 @@ pub trait Enumerated: Copy + Eq + fmt::Debug + fmt::Display + 'static {
     }
 
     /// The versions that allow the value: all of them for an extension, none for one that no edition defines.
+    #[inline(always)]
     fn versions(self) -> Versions {
-        if self.is_extension() {
-            return Versions::ALL;
-        }
-        Self::FACTS.value(self.value()).map_or(Versions::NONE, |facts| facts.versions)
+        // Known without a look at the table.
+        if self.value().wrapping_sub(1) < Self::USUAL { Versions::ALL } else { tabled_versions(self) }
     }
 }
 
+#[inline(never)]
+fn tabled_versions<E: Enumerated>(value: E) -> Versions {
+    if value.is_extension() {
+        return Versions::ALL;
+    }
+    E::FACTS.value(value.value()).map_or(Versions::NONE, |facts| facts.versions)
+}
+
 impl EnumerationFacts {
+    /// How many values count up from 1 and are in every version.
+    pub(crate) const fn usual(&self) -> u32 {
+        let mut count = 0;
+        while (count as usize) < self.values.len()
+            && self.values[count as usize].value == count + 1
+            && self.values[count as usize].versions.includes(Versions::ALL)
+        {
+            count += 1;
+        }
+        count
+    }
+
     /// Writes a mask as the names of its bits; what has no name as one number, and no bits as `0x00000000`.
     pub(crate) fn fmt_mask(&self, mask: u32, separator: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rest = mask;

@@ -32,7 +32,7 @@ pub(crate) mod raw;
 pub(crate) mod reader;
 pub(crate) mod tag;
 mod walk;
-mod writer;
+pub(crate) mod writer;
 
 pub use self::{
     big_integer::BigInteger,

@@ -43,7 +43,7 @@ impl<'a> FieldValue<'a> for AttributeReference<'a> {
             let number = d.enumeration(found)?;
             let known = Tag::new(number)
                 .ok()
-                .filter(|tag| tag.is_extension() || versions_of(*tag).includes(d.cx.version));
+                .filter(|tag| tag.is_extension() || versions_of(*tag).covers(d.cx.version));
             return match (known, Tag::new(number)) {
                 (Some(tag), _) => Ok(Self::Standard(tag)),
                 (None, Ok(tag)) if !spec::attribute_rows(tag).is_empty() => {
@@ -81,12 +81,12 @@ impl<'a> FieldValue<'a> for AttributeReference<'a> {
                     Some(name) => e.writer.text_string(tag, name),
                     None => e.not_in_version(attribute),
                 }
-                if !versions_of(attribute).includes(e.version) {
+                if !versions_of(attribute).covers(e.version) {
                     e.not_in_version(attribute);
                 }
             }
             Self::Standard(attribute) => {
-                if !attribute.is_extension() && !versions_of(attribute).includes(e.version) {
+                if !attribute.is_extension() && !versions_of(attribute).covers(e.version) {
                     e.not_in_version(attribute);
                 }
                 e.writer.enumeration(tag, attribute.get());

@@ -22,7 +22,7 @@ use crate::{
         mask::{CryptographicUsageMask, ProtectionStorageMask},
         tag,
     },
-    ttlv::{ErrorKind, ItemType, Leniency, Tag, error::Fault},
+    ttlv::{ErrorKind, ItemType, Leniency, Tag, error::Fault, raw, writer::header},
 };
 
 /// An attribute of an object.
@@ -96,6 +96,15 @@ macro_rules! attribute_values {
                     $(tag::$tag => <$ty>::probe(found, d).map(|_| ()),)+
                     _ => return None,
                 })
+            }
+
+            /// What the standard says of the attribute, known to the variant alone.
+            #[inline(always)]
+            const fn standard(&self) -> Option<&'static Standard> {
+                match self {
+                    $(Self::$variant(_) => Some(const { &Standard::of(tag::$tag) }),)+
+                    _ => None,
+                }
             }
 
             /// Encodes a value of the standard's under that tag; others not at all.
@@ -318,6 +327,41 @@ const fn tabled_name(attribute: Tag) -> Option<&'static str> {
     None
 }
 
+/// What encoding an attribute of the standard takes.
+struct Standard {
+    tag: Tag,
+    versions: Versions,
+    /// Its Attribute Name, encoded, and how many bytes that takes; none if it has no name.
+    name: [u8; NAME_ROOM],
+    name_len: usize,
+}
+
+/// The room for the longest name, encoded.
+const NAME_ROOM: usize = 48;
+
+impl Standard {
+    const fn of(attribute: Tag) -> Self {
+        let mut facts =
+            Self { tag: attribute, versions: tabled_versions(attribute), name: [0; NAME_ROOM], name_len: 0 };
+        if let Some(name) = tabled_name(attribute) {
+            let head = header(tag::ATTRIBUTE_NAME, ItemType::TextString, name.len() as u32).to_be_bytes();
+            let mut at = 0;
+            while at < raw::HEADER_LEN + name.len() {
+                facts.name[at] = if at < head.len() { head[at] } else { name.as_bytes()[at - head.len()] };
+                at += 1;
+            }
+            facts.name_len = raw::HEADER_LEN + raw::padded(name.len());
+        }
+        facts
+    }
+
+    /// The Attribute Name, encoded.
+    #[inline(always)]
+    fn encoded_name(&self) -> &[u8] {
+        self.name.get(..self.name_len).unwrap_or_default()
+    }
+}
+
 /// How many places the table of names has: a power of two, several times the number of names.
 const PLACES: usize = 512;
 
@@ -487,8 +531,11 @@ impl<'a> Attribute<'a> {
                 None
             }
             standard => {
-                if let Some(attribute) = standard.tag() {
-                    AttributeReference::Standard(attribute).encode(tag::ATTRIBUTE_NAME, e);
+                if let Some(facts) = standard.standard() {
+                    e.writer.put_slice(facts.encoded_name());
+                    if facts.name_len == 0 || !facts.versions.covers(e.version) {
+                        e.not_in_version(facts.tag);
+                    }
                 }
                 None
             }
@@ -519,11 +566,11 @@ impl<'a> Attribute<'a> {
                 e.fail(ErrorKind::CannotEncodeInVersion { tag: tag::ATTRIBUTE_NAME });
             }
             standard => {
-                if let Some(attribute) = standard.tag() {
-                    if !versions_of(attribute).includes(e.version) {
-                        e.not_in_version(attribute);
+                if let Some(facts) = standard.standard() {
+                    if !facts.versions.covers(e.version) {
+                        e.not_in_version(facts.tag);
                     }
-                    standard.encode_standard(attribute, e);
+                    standard.encode_standard(facts.tag, e);
                 }
             }
         }
@@ -586,7 +633,7 @@ fn is_odd(attribute: Tag, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<bool,
 }
 
 fn not_in_version(attribute: Tag, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Fault> {
-    if versions_of(attribute).includes(d.cx.version) {
+    if versions_of(attribute).covers(d.cx.version) {
         return Ok(());
     }
     let kind = ErrorKind::FieldNotInVersion { tag: attribute };

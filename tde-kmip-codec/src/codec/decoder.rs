@@ -26,7 +26,7 @@ impl Context {
 
     #[inline(always)]
     pub(crate) const fn is_v1(self) -> bool {
-        Versions::V1.includes(self.version)
+        Versions::V1.covers(self.version)
     }
 
     /// Whether fields have to be looked for, since they may stand anywhere.

@@ -22,7 +22,7 @@ impl<'b> Encoder<'b> {
 
     #[inline(always)]
     pub(crate) const fn is_v1(&self) -> bool {
-        Versions::V1.includes(self.version)
+        Versions::V1.covers(self.version)
     }
 
     /// Keeps the first thing that cannot be encoded.
@@ -63,7 +63,7 @@ impl<'b> Encoder<'b> {
 
     #[inline(always)]
     pub(crate) fn allowed(&mut self, presence: Presence, tag: Tag) {
-        if !presence.allowed.includes(self.version) {
+        if !presence.allowed.covers(self.version) {
             self.not_in_version(tag);
         }
     }
@@ -83,7 +83,7 @@ impl<'b> Encoder<'b> {
         match value {
             Some(value) => self.required(place, value),
             None => {
-                if presence.required.includes(self.version) {
+                if presence.required.covers(self.version) {
                     self.missing(tag);
                 }
             }
@@ -93,15 +93,15 @@ impl<'b> Encoder<'b> {
     #[inline(always)]
     pub(crate) fn many<'a, T: FieldValue<'a>>(&mut self, (presence, tag): Place, values: &Many<'a, T>) {
         if values.is_empty() {
-            if presence.required.includes(self.version) {
+            if presence.required.covers(self.version) {
                 self.missing(tag);
             }
             return;
         }
         self.allowed(presence, tag);
         if values.len() > 1
-            && !presence.repeatable.includes(self.version)
-            && presence.allowed.includes(self.version)
+            && !presence.repeatable.covers(self.version)
+            && presence.allowed.covers(self.version)
             && !self.leniency.contains(Leniency::REPEATED_FIELDS)
         {
             self.fail(ErrorKind::RepeatedField { tag });
@@ -130,7 +130,7 @@ impl<'b> Encoder<'b> {
         match value {
             Some(value) => self.required_by(place, value, selector),
             None => {
-                if presence.required.includes(self.version) {
+                if presence.required.covers(self.version) {
                     self.missing(tag);
                 }
             }
@@ -152,7 +152,7 @@ impl<'b> Encoder<'b> {
                 self.allowed(presence, tag);
                 attributes.encode_as(tag, self);
             }
-            None if !presence.required.includes(self.version) => {}
+            None if !presence.required.covers(self.version) => {}
             None if self.is_v1() || self.leniency.contains(Leniency::MISSING_FIELDS) => self.missing(tag),
             None => Attributes::NONE.encode_as(tag, self),
         }

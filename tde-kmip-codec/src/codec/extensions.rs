@@ -46,10 +46,17 @@ impl<'a> Extensions<'a> {
             .filter(move |item| !known.iter().any(|field| super::fields::is_named(field, item.tag)))
     }
 
+    #[inline(always)]
     pub(crate) fn encode(&self, e: &mut Encoder<'_>) {
         if !self.is_empty() {
-            self.iter().for_each(|item| e.writer.item(&item));
+            self.encode_items(e);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn encode_items(&self, e: &mut Encoder<'_>) {
+        self.iter().for_each(|item| e.writer.item(&item));
     }
 }
 

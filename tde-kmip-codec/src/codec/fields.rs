@@ -220,7 +220,7 @@ impl<'d, 'a, 'o> Fields<'d, 'a, 'o> {
     #[inline(always)]
     pub(crate) fn allowed(&self, presence: Presence, found: Found<'_>) -> Result<(), Fault> {
         // Mostly known to the compiler, which then leaves the rest out.
-        if presence.allowed.includes(Versions::ALL) || presence.allowed.includes(self.d.cx.version) {
+        if presence.allowed.covers(self.d.cx.version) {
             return Ok(());
         }
         let kind = ErrorKind::FieldNotInVersion { tag: found.tag() };
@@ -343,8 +343,8 @@ impl<'d, 'a, 'o> Fields<'d, 'a, 'o> {
         while let Some(found) = self.take(tag)? {
             if count == 0 {
                 self.allowed(presence, found)?;
-            } else if !presence.repeatable.includes(self.d.cx.version)
-                && presence.allowed.includes(self.d.cx.version)
+            } else if !presence.repeatable.covers(self.d.cx.version)
+                && presence.allowed.covers(self.d.cx.version)
             {
                 self.d.tolerate(
                     Leniency::REPEATED_FIELDS,
@@ -355,7 +355,7 @@ impl<'d, 'a, 'o> Fields<'d, 'a, 'o> {
             T::probe(found, self.d)?;
             count += 1;
         }
-        if count == 0 && presence.required.includes(self.d.cx.version) {
+        if count == 0 && presence.required.covers(self.d.cx.version) {
             self.snapshot().lacks(tag)?;
         }
         let items = before.get(..before.len() - self.rest.len()).unwrap_or_default();
@@ -376,7 +376,7 @@ impl<'d, 'a, 'o> Fields<'d, 'a, 'o> {
             }
             at = next;
         }
-        if count == 0 && presence.required.includes(self.d.cx.version) {
+        if count == 0 && presence.required.covers(self.d.cx.version) {
             self.snapshot().lacks(tag)?;
         }
         let content = self.structure.padded;
@@ -447,7 +447,7 @@ impl<'d, 'a, 'o> Fields<'d, 'a, 'o> {
     /// An optional field is not there, which some version may not allow.
     #[inline(always)]
     fn absent(&self, presence: Presence, tag: Tag) -> Result<(), Fault> {
-        if presence.required.includes(self.d.cx.version) { self.snapshot().lacks(tag) } else { Ok(()) }
+        if presence.required.covers(self.d.cx.version) { self.snapshot().lacks(tag) } else { Ok(()) }
     }
 
     /// Of a field that has another tag in 2.x than in 1.x: the place that counts, and the one that leniency allows.
@@ -608,7 +608,7 @@ impl<'d, 'a, 'o> Fields<'d, 'a, 'o> {
     }
 
     fn is_of_other_versions(&self, tag: Tag) -> bool {
-        !self.facts.iter().any(|field| stands_for(field, tag) && field.versions.includes(self.d.cx.version))
+        !self.facts.iter().any(|field| stands_for(field, tag) && field.versions.covers(self.d.cx.version))
     }
 
     fn seen_before(&self, found: Found<'_>) -> bool {
@@ -645,9 +645,10 @@ impl<'d, 'a, 'o> Fields<'d, 'a, 'o> {
                 unknown = true;
             } else if let Some(row) = self.row(tag, place) {
                 let version = self.d.cx.version;
-                let repeatable = self.facts.get(row).is_some_and(|field| {
-                    field.repeatable.includes(version) || !field.versions.includes(version)
-                });
+                let repeatable = self
+                    .facts
+                    .get(row)
+                    .is_some_and(|field| field.repeatable.covers(version) || !field.versions.covers(version));
                 if previous == Some(tag) && !repeatable {
                     self.d.tolerate(Leniency::REPEATED_FIELDS, ErrorKind::RepeatedField { tag }, offset)?;
                     self.d.any(found)?;

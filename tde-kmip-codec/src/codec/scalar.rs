@@ -205,7 +205,7 @@ impl<'a, E: Enumerated> FieldValue<'a> for E {
     #[inline(always)]
     fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
         let value = Self::from_value(word(found, d, ItemType::Enumeration)?);
-        if !value.versions().includes(d.cx.version) {
+        if !value.versions().covers(d.cx.version) {
             odd_value(value, found, d)?;
         }
         Ok(value)
@@ -213,7 +213,7 @@ impl<'a, E: Enumerated> FieldValue<'a> for E {
 
     #[inline(always)]
     fn encode(&self, tag: Tag, e: &mut Encoder<'_>) {
-        if !self.versions().includes(e.version) {
+        if !self.versions().covers(e.version) {
             e.odd_value(tag, self.value(), self.versions());
         }
         e.writer.enumeration(tag, self.value());

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     codec::{AnyStructure, Decoder, Encoder, FieldValue, Fields, Found, SelectedValue, presence},
     spec::{self, ProtocolVersion, enumeration, enumeration::CredentialType, tag},
-    ttlv::{ErrorKind, ItemType, Leniency, Tag, error::Fault},
+    ttlv::{ErrorKind, ItemType, Leniency, Tag, error::Fault, writer::header},
 };
 
 /// Whether the server may answer later.
@@ -113,6 +113,13 @@ const VERSION_FIELDS: &[spec::FieldFacts] = spec::structure::PROTOCOL_VERSION.fi
 impl<'a> FieldValue<'a> for ProtocolVersion {
     #[inline]
     fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+        if let Some(version) = canonical_version(found)
+            && !d.cx.searches()
+        {
+            d.enter(found.offset())?;
+            d.leave(2, found.offset())?;
+            return Ok(version);
+        }
         let mut fields = Fields::open(found, d, const { &VERSION_FIELDS })?;
         let major = fields.required((
             const { presence(VERSION_FIELDS, tag::PROTOCOL_VERSION_MAJOR) },
@@ -128,9 +135,33 @@ impl<'a> FieldValue<'a> for ProtocolVersion {
 
     #[inline]
     fn encode(&self, tag: Tag, e: &mut Encoder<'_>) {
-        let open = e.writer.begin(tag);
-        e.writer.integer(tag::PROTOCOL_VERSION_MAJOR, self.major);
-        e.writer.integer(tag::PROTOCOL_VERSION_MINOR, self.minor);
-        e.writer.end(open);
+        let number = |number: i32| u64::from(number.cast_unsigned()) << 32;
+        e.writer.put_words([
+            header(tag, ItemType::Structure, 32),
+            VERSION_HEADERS[0],
+            number(self.major),
+            VERSION_HEADERS[1],
+            number(self.minor),
+        ]);
     }
+}
+
+/// The headers of the two numbers.
+const VERSION_HEADERS: [u64; 2] = [
+    header(tag::PROTOCOL_VERSION_MAJOR, ItemType::Integer, 4),
+    header(tag::PROTOCOL_VERSION_MINOR, ItemType::Integer, 4),
+];
+
+/// The version as every good message has it; `None` for any other form, good or not.
+#[inline(always)]
+fn canonical_version(found: Found<'_>) -> Option<ProtocolVersion> {
+    let (words, []) = found.padded().first_chunk::<32>()?.as_chunks::<8>() else { return None };
+    let [major_header, major, minor_header, minor] = *<&[[u8; 8]; 4]>::try_from(words).ok()?;
+    let [major_header, major, minor_header, minor] =
+        [major_header, major, minor_header, minor].map(u64::from_be_bytes);
+    let number = |word: u64| ((word >> 32) as u32).cast_signed();
+    (found.is_exactly(ItemType::Structure, 32)
+        && [major_header, minor_header] == VERSION_HEADERS
+        && (major | minor) as u32 == 0)
+        .then(|| ProtocolVersion::new(number(major), number(minor)))
 }

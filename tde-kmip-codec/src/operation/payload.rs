@@ -228,7 +228,7 @@ payloads! {
 #[inline]
 fn check_version(operation: Operation, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Fault> {
     let versions = versions_of(operation);
-    if versions.includes(d.cx.version) {
+    if versions.covers(d.cx.version) {
         return Ok(());
     }
     let value = operation.0;
@@ -240,6 +240,7 @@ fn check_version(operation: Operation, found: Found<'_>, d: &Decoder<'_, '_>) ->
 }
 
 /// A batch item that names one operation and carries the payload of another is not written.
+#[inline]
 fn check_encoded(payload: Option<Operation>, operation: Option<Operation>, e: &mut Encoder<'_>) {
     if payload != operation {
         e.fail(ErrorKind::InvalidValue { tag: spec::tag::OPERATION });

@@ -131,11 +131,14 @@ macro_rules! enumeration {
 
         impl $crate::spec::Enumerated for $type {
             const FACTS: &'static $crate::spec::EnumerationFacts = Self::FACTS;
+            const USUAL: u32 = Self::FACTS.usual();
 
+            #[inline(always)]
             fn from_value(value: u32) -> Self {
                 Self(value)
             }
 
+            #[inline(always)]
             fn value(self) -> u32 {
                 self.0
             }

@@ -136,6 +136,13 @@ impl Versions {
         self.0 & other.0 == other.0
     }
 
+    /// As [`Self::includes`], of a set of exactly one version. Nothing is left to do at run time where this set is
+    /// known to be empty or full.
+    #[inline(always)]
+    pub(crate) const fn covers(self, one: Self) -> bool {
+        self.0 == Self::ALL.0 || self.0 & one.0 != 0
+    }
+
     /// Whether the set is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {

@@ -97,8 +97,9 @@ impl<'b> Writer<'b> {
     #[allow(clippy::needless_pass_by_value)] // Ends exactly once.
     pub fn end(&mut self, open: Open) {
         let length = self.checked_len(self.at - open.start);
-        if let Some(slot) = self.buffer.get_mut(open.start.wrapping_sub(4)..open.start) {
-            slot.copy_from_slice(&length.to_be_bytes());
+        let length_at = open.start.wrapping_sub(4);
+        if let Some(slot) = self.buffer.get_mut(length_at..).and_then(|room| room.first_chunk_mut::<4>()) {
+            *slot = length.to_be_bytes();
         }
     }
 
@@ -197,7 +198,19 @@ impl<'b> Writer<'b> {
         self.put_slice(item.bytes);
     }
 
+    /// Encoded items, whose number of bytes the compiler knows.
+    #[inline(always)]
+    pub(crate) fn put_words<const N: usize>(&mut self, words: [u64; N]) {
+        if let Some(slots) = self.buffer.get_mut(self.at..self.at.saturating_add(8 * N)) {
+            for (slot, word) in slots.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+                *slot = word.to_be_bytes();
+            }
+        }
+        self.at = self.at.saturating_add(8 * N);
+    }
+
     /// Items that were read, byte for byte.
+    #[inline]
     pub(crate) fn put_slice(&mut self, bytes: &[u8]) {
         let end = self.at.saturating_add(bytes.len());
         if let Some(slot) = self.buffer.get_mut(self.at..end) {
@@ -215,9 +228,20 @@ impl<'b> Writer<'b> {
     #[inline]
     fn bytes(&mut self, tag: Tag, item_type: ItemType, value: &[u8]) {
         let length = self.checked_len(value.len());
-        self.put(header(tag, item_type, length).to_be_bytes());
-        self.put_slice(value);
-        self.pad(value.len());
+        let end = self.at.saturating_add(raw::HEADER_LEN).saturating_add(raw::padded(value.len()));
+        // One look at the room for all of it; the last word is cleared first, which makes the padding.
+        if let Some((head, room)) =
+            self.buffer.get_mut(self.at..end).and_then(|slot| slot.split_first_chunk_mut::<8>())
+        {
+            *head = header(tag, item_type, length).to_be_bytes();
+            if let Some(last) = room.last_chunk_mut::<8>() {
+                *last = [0; 8];
+            }
+            if let Some((value_room, _)) = room.split_at_mut_checked(value.len()) {
+                value_room.copy_from_slice(value);
+            }
+        }
+        self.at = end;
     }
 
     #[inline]
@@ -231,11 +255,10 @@ impl<'b> Writer<'b> {
 
     #[inline(always)]
     fn put<const N: usize>(&mut self, bytes: [u8; N]) {
-        let end = self.at.saturating_add(N);
-        if let Some(slot) = self.buffer.get_mut(self.at..end) {
-            slot.copy_from_slice(&bytes);
+        if let Some(slot) = self.buffer.get_mut(self.at..).and_then(|room| room.first_chunk_mut::<N>()) {
+            *slot = bytes;
         }
-        self.at = end;
+        self.at = self.at.saturating_add(N);
     }
 
     #[inline(always)]
@@ -258,7 +281,7 @@ impl fmt::Debug for Writer<'_> {
 }
 
 #[inline(always)]
-const fn header(tag: Tag, item_type: ItemType, length: u32) -> u64 {
+pub(crate) const fn header(tag: Tag, item_type: ItemType, length: u32) -> u64 {
     (tag.get() as u64) << 40 | (item_type.as_byte() as u64) << 32 | length as u64
 }
 
