@@ -18,6 +18,14 @@ need pkg-config command -v pkg-config
 need libssl-dev pkg-config --exists openssl
 need openssl command -v openssl
 
+# Independent peers in Python; the tests that ask them say so and are skipped where they cannot be had.
+python=$PWD/target/python
+if [ ! -d "$python/kmip" ] && command -v python3 >/dev/null; then
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target "$python" \
+        cryptography PyKMIP || echo "test.sh: no Python peers: their tests are skipped" >&2
+fi
+export PYTHONPATH=$python${PYTHONPATH:+:$PYTHONPATH}
+
 cargo test --workspace --exclude tde-benches --all-features "$@"
 # The benches' peers: only those that every machine has; see benches/README.md for the others.
 cargo test --package tde-benches --tests "$@"
