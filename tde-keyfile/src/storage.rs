@@ -63,6 +63,7 @@ use std::path::Path;
 pub use disk::DiskStorage;
 pub use error::{Error, Operation};
 pub use hash::ContentHash;
+#[cfg(feature = "passphrase")]
 pub(crate) use journal::is_temporary_name;
 pub use journal::{JOURNAL_NAME, Journal, JournalEntry, JournalError, Phase};
 pub use plan::{After, Before, Change, Plan, Transform};
