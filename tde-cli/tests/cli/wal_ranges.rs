@@ -42,11 +42,10 @@ fn the_ranges_are_those_that_the_server_resolved() {
 
 #[test]
 fn an_archive_is_laid_over_the_ranges() {
-    let corpus = Corpus::first_of(&["A"]);
-    if corpus.name() != "A" {
+    let Some(corpus) = Corpus::all().into_iter().find(|corpus| corpus.name() == "A") else {
         eprintln!("SKIPPED: the full recording A is not here (set TDE_CORPUS)");
         return;
-    }
+    };
     let archive = tempfile::tempdir().unwrap();
     // Names are enough; the segment size comes from the control file. The ranges begin with 0/8CA000 on timeline 1,
     // and 0/C90000 to 0/CC4000 is plain.
