@@ -353,12 +353,6 @@ impl Standard {
         }
         facts
     }
-
-    /// The Attribute Name, encoded.
-    #[inline(always)]
-    fn encoded_name(&self) -> &[u8] {
-        self.name.get(..self.name_len).unwrap_or_default()
-    }
 }
 
 /// How many places the table of names has: a power of two, several times the number of names.
@@ -545,7 +539,7 @@ impl<'a> Attribute<'a> {
             }
             standard => {
                 if let Some(facts) = standard.standard() {
-                    e.writer.put_slice(facts.encoded_name());
+                    e.writer.put_image(&facts.name, facts.name_len);
                     if facts.name_len == 0 || !facts.versions.covers(e.version) {
                         e.not_in_version(facts.tag);
                     }

@@ -48,6 +48,7 @@ macro_rules! structure {
                 Ok(None)
             }
 
+            #[inline]
             fn encode(&self, tag: $crate::ttlv::Tag, e: &mut $crate::codec::Encoder<'_>) {
                 let open = e.writer.begin(tag);
                 $(put_field!(e, self, $field, $facts, $card, [$($tag)*] $(, $selector)?);)*

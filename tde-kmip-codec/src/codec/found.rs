@@ -51,7 +51,7 @@ impl<'a> Found<'a> {
     /// Type and length at once.
     #[inline(always)]
     pub(crate) fn is_exactly(self, item_type: ItemType, length: u32) -> bool {
-        self.head() & 0xFF_FFFF_FFFF == (item_type.as_byte() as u64) << 32 | u64::from(length)
+        self.head() & 0xFF_FFFF_FFFF == u64::from(item_type.as_byte()) << 32 | u64::from(length)
     }
 
     /// The value and its padding.

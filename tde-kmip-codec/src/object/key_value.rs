@@ -72,6 +72,7 @@ impl<'a> SelectedValue<'a, KeyFormatType> for KeyValue<'a> {
         probed.map(|_| ())
     }
 
+    #[inline]
     fn encode_by(&self, tag: Tag, e: &mut Encoder<'_>, format: &KeyFormatType) {
         match self {
             Self::Plain(value) => {
@@ -119,6 +120,7 @@ macro_rules! transparent {
                 matches!(format, $(KeyFormatType::$format)|+)
             }
 
+            #[inline]
             fn encode_value(&self, tag: Tag, e: &mut Encoder<'_>) {
                 match self {
                     Self::Bytes(bytes) => bytes.encode(tag, e),
@@ -201,6 +203,7 @@ impl<'a> FieldValue<'a> for KeyMaterial<'a> {
             .map(|_| None)
     }
 
+    #[inline]
     fn encode(&self, tag: Tag, e: &mut Encoder<'_>) {
         self.encode_value(tag, e);
     }

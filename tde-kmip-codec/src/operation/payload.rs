@@ -95,10 +95,15 @@ macro_rules! payloads {
             }
 
             fn encode_by(&self, tag: Tag, e: &mut Encoder<'_>, operation: &Operation) {
-                check_encoded(Some(self.operation()), Some(*operation), e);
                 match self {
-                    $(Self::$variant(payload) => payload.encode(tag, e),)+
-                    Self::Unknown(_, items) => items.encode(tag, e),
+                    $(Self::$variant(payload) => {
+                        check_encoded(Some(Operation::$operation), Some(*operation), e);
+                        payload.encode(tag, e);
+                    })+
+                    Self::Unknown(own, items) => {
+                        check_encoded(Some(*own), Some(*operation), e);
+                        items.encode(tag, e);
+                    }
                 }
             }
         }
@@ -134,10 +139,15 @@ macro_rules! payloads {
             }
 
             fn encode_by(&self, tag: Tag, e: &mut Encoder<'_>, operation: &Option<Operation>) {
-                check_encoded(self.operation(), *operation, e);
                 match self {
-                    $(Self::$variant(payload) => payload.encode(tag, e),)+
-                    Self::Unknown(_, items) => items.encode(tag, e),
+                    $(Self::$variant(payload) => {
+                        check_encoded(Some(Operation::$operation), *operation, e);
+                        payload.encode(tag, e);
+                    })+
+                    Self::Unknown(own, items) => {
+                        check_encoded(*own, *operation, e);
+                        items.encode(tag, e);
+                    }
                 }
             }
         }
