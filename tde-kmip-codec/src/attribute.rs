@@ -5,6 +5,7 @@ mod cryptography;
 mod identifier;
 mod identity;
 mod list;
+mod name;
 mod reference;
 mod usage;
 mod value;
