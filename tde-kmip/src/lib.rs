@@ -1,2 +1,5 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
+
+#[cfg(any(feature = "client", feature = "server"))]
+pub mod framing;
