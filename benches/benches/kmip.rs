@@ -64,7 +64,7 @@ fn name() -> Attribute<'static> {
 
 fn decoding(c: &mut Criterion) {
     let one = [get_item()];
-    let hundred = [get_item(); 100];
+    let hundred = [(); 100].map(|()| get_item());
     let name = [Attribute::new(AttributeValue::ObjectType(ObjectType::SYMMETRIC_KEY)), name()];
     let register_attributes = [
         Attribute::new(AttributeValue::CryptographicAlgorithm(CryptographicAlgorithm::AES)),
