@@ -1,5 +1,7 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(any(feature = "client", feature = "server"))]
 pub mod framing;
+#[cfg(feature = "server")]
+pub mod server;
