@@ -3,3 +3,5 @@
 
 #[cfg(any(feature = "client", feature = "server"))]
 pub mod framing;
+#[cfg(feature = "server")]
+pub mod server;
