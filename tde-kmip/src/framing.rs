@@ -55,13 +55,11 @@ pub fn read_message<'b>(
 /// [`FramingError::SendTimedOut`] and [`FramingError::Io`]; how much the peer got is not known then.
 pub fn write_message(stream: &mut (impl Write + ?Sized), message: &[u8]) -> Result<(), FramingError> {
     let written = stream.write_all(message).and_then(|()| stream.flush());
-    written.map_err(|error| {
-        if is_timeout(&error) {
-            FramingError::SendTimedOut
-        } else {
-            FramingError::Io(error)
-        }
-    })
+    written.map_err(
+        |error| {
+            if is_timeout(&error) { FramingError::SendTimedOut } else { FramingError::Io(error) }
+        },
+    )
 }
 
 fn is_timeout(error: &io::Error) -> bool {

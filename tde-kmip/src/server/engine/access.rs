@@ -55,7 +55,9 @@ impl Batch<'_> {
             }
             Some(UniqueIdentifier::Placeholder(form)) => match form {
                 Form::CREATE => made_by(Operation::CREATE, 0),
-                Form::CREATE_KEY_PAIR | Form::CREATE_KEY_PAIR_PRIVATE_KEY => made_by(Operation::CREATE_KEY_PAIR, 0),
+                Form::CREATE_KEY_PAIR | Form::CREATE_KEY_PAIR_PRIVATE_KEY => {
+                    made_by(Operation::CREATE_KEY_PAIR, 0)
+                }
                 Form::CREATE_KEY_PAIR_PUBLIC_KEY => made_by(Operation::CREATE_KEY_PAIR, 1),
                 Form::LOCATE => made_by(Operation::LOCATE, 0),
                 Form::REGISTER => made_by(Operation::REGISTER, 0),
@@ -65,7 +67,10 @@ impl Batch<'_> {
             },
         };
         Ok(found.ok_or_else(|| {
-            Failure::new(Why::NoPlaceholder, "the batch has no object that the Unique Identifier could stand for")
+            Failure::new(
+                Why::NoPlaceholder,
+                "the batch has no object that the Unique Identifier could stand for",
+            )
         })?)
     }
 }

@@ -110,15 +110,16 @@ impl<'e> Batch<'e> {
         }
         let limit = match header.maximum_response_size {
             None => usize::MAX,
-            Some(size) => usize::try_from(size).ok().filter(|size| *size > 0).ok_or_else(|| {
-                Failure::invalid_field(format!("{size} is no Maximum Response Size"))
-            })?,
+            Some(size) => usize::try_from(size)
+                .ok()
+                .filter(|size| *size > 0)
+                .ok_or_else(|| Failure::invalid_field(format!("{size} is no Maximum Response Size")))?,
         };
         let owner = match &options.authenticator {
             None => client.name().to_owned(),
             Some(authenticator) => {
                 let credentials: Vec<Credential<'_>> =
-                    header.authentication.iter().flat_map(|given| given.credentials).collect();
+                    header.authentication.iter().flat_map(|given| given.credentials.iter()).collect();
                 authenticator.owner(client, &credentials).map_err(|error| {
                     Failure::exactly(ResultReason::AUTHENTICATION_NOT_SUCCESSFUL, error.to_string())
                 })?
@@ -230,8 +231,11 @@ impl<'e> Batch<'e> {
         self.head = envelope::head(item);
         self.touched.clear();
         let item = envelope::decode(item, self.version)?;
-        if let Some(extension) = item.message_extensions.iter().find(|extension| extension.criticality_indicator) {
-            let message = format!("the message extension of {:?} is not understood", extension.vendor_identification);
+        if let Some(extension) =
+            item.message_extensions.iter().find(|extension| extension.criticality_indicator)
+        {
+            let message =
+                format!("the message extension of {:?} is not understood", extension.vendor_identification);
             return Err(Failure::exactly(ResultReason::FEATURE_NOT_SUPPORTED, message).into());
         }
         operation::run(self, &item)

@@ -63,7 +63,10 @@ impl<'a> Envelope<'a> {
         while !fields.is_empty() {
             let item = fields.read().map_err(|error| malformed(&error))?;
             if item.tag != tag::BATCH_ITEM {
-                return Err(refuse(Failure::invalid_field(format!("tag {} is not that of a batch item", item.tag))));
+                return Err(refuse(Failure::invalid_field(format!(
+                    "tag {} is not that of a batch item",
+                    item.tag
+                ))));
             }
             if items.len() == options.max_batch_items {
                 return Err(invalid(format!("more than {} batch items", options.max_batch_items)));
@@ -71,7 +74,8 @@ impl<'a> Envelope<'a> {
             items.push(item);
         }
         if items.is_empty() || usize::try_from(header.batch_count) != Ok(items.len()) {
-            let message = format!("batch count is {}, but there are {} batch items", header.batch_count, items.len());
+            let message =
+                format!("batch count is {}, but there are {} batch items", header.batch_count, items.len());
             return Err(invalid(message));
         }
         // KMIP 1.4, section 6.4; KMIP 2.1, section 8.3.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use tde_kmip_codec::{
-    spec::{Enumerated, ProtocolVersion, enumeration::ResultReason},
+    spec::{ProtocolVersion, enumeration::ResultReason},
     ttlv::{self, ErrorKind},
 };
 
@@ -158,7 +158,7 @@ impl From<Failure> for Stop {
 impl From<StoreError> for Stop {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict => Self::Conflict,
+            StoreError::Conflict { .. } => Self::Conflict,
             // What exactly is for the operator, not for the client.
             error => {
                 tracing::error!(%error, "the object store failed");
@@ -185,9 +185,23 @@ mod tests {
     fn every_reason_exists_in_the_version_that_it_is_given_in() {
         for version in ProtocolVersion::ALL {
             for why in [
-                Why::NoObject, Why::NoAttribute, Why::NoInstance, Why::ReadOnly, Why::SingleValued, Why::Unsupported,
-                Why::BadValue, Why::NameTaken, Why::WrongType, Why::WrongState, Why::Usage, Why::UsageLimits,
-                Why::Parameters, Why::NoVector, Why::Sensitive, Why::NotExtractable, Why::NoPlaceholder,
+                Why::NoObject,
+                Why::NoAttribute,
+                Why::NoInstance,
+                Why::ReadOnly,
+                Why::SingleValued,
+                Why::Unsupported,
+                Why::BadValue,
+                Why::NameTaken,
+                Why::WrongType,
+                Why::WrongState,
+                Why::Usage,
+                Why::UsageLimits,
+                Why::Parameters,
+                Why::NoVector,
+                Why::Sensitive,
+                Why::NotExtractable,
+                Why::NoPlaceholder,
                 Why::Exactly(ResultReason::OBJECT_DESTROYED),
             ] {
                 assert!(why.reason(version).versions().contains(version), "{why:?} in {version}");

@@ -1,8 +1,8 @@
 //! The operations, a file for each family.
 
 mod attribute;
-mod locate;
 mod lifecycle;
+mod locate;
 mod make;
 mod query;
 mod retrieve;
@@ -69,7 +69,8 @@ pub(super) fn run(batch: &mut Batch<'_>, item: &RequestBatchItem<'_>) -> Outcome
         RequestPayload::Interop(_) => trivial::interop(batch),
         RequestPayload::Ping(_) => trivial::ping(batch),
         _ => {
-            let name = tde_kmip_codec::spec::operation_facts(item.operation).map_or("this operation", |row| row.name);
+            let name = tde_kmip_codec::spec::operation_facts(item.operation)
+                .map_or("this operation", |row| row.name);
             let message = format!("{name} is not supported");
             Err(Failure::exactly(ResultReason::OPERATION_NOT_SUPPORTED, message).into())
         }

@@ -15,7 +15,6 @@
 //! ```
 
 use tde_kmip_codec::{
-
     object::ManagedObject,
     spec::{
         ProtocolVersion,
@@ -63,7 +62,8 @@ pub(super) struct Material {
 impl Material {
     /// Keeps an object as it came.
     pub(super) fn new(object: &ManagedObject<'_>, version: ProtocolVersion) -> Result<Self, ttlv::Error> {
-        let item = encoded(|room| object.to_item(version, Leniency::OTHER_VERSIONS, room).map(|item| item.len()))?;
+        let item =
+            encoded(|room| object.to_item(version, Leniency::OTHER_VERSIONS, room).map(|item| item.len()))?;
         Ok(Self { version, item: Zeroizing::new(item) })
     }
 
@@ -165,7 +165,8 @@ impl Object {
             writer.finish()?;
             Ok(len)
         });
-        let contents = contents.map_err(|error| Failure::general(format!("the object cannot be kept: {error}")))?;
+        let contents =
+            contents.map_err(|error| Failure::general(format!("the object cannot be kept: {error}")))?;
         Ok(Record {
             id: self.id.clone(),
             owner: self.owner.clone(),

@@ -45,7 +45,14 @@ pub(super) struct ItemHead<'a> {
 
 impl Reply {
     pub(super) fn new(version: ProtocolVersion, limit: usize) -> Self {
-        Self { version, items: Zeroizing::default(), starts: Vec::new(), limit, client_correlation: None, server_correlation: None }
+        Self {
+            version,
+            items: Zeroizing::default(),
+            starts: Vec::new(),
+            limit,
+            client_correlation: None,
+            server_correlation: None,
+        }
     }
 
     /// How many items there are.
@@ -65,10 +72,10 @@ impl Reply {
     }
 
     /// An item that went well.
-    pub(super) fn success(
+    pub(super) fn success<'p>(
         &mut self,
-        head: ItemHead<'_>,
-        payload: ResponsePayload<'_>,
+        head: ItemHead<'p>,
+        payload: ResponsePayload<'p>,
     ) -> Result<(), Failure> {
         let mut item = ResponseBatchItem::new(ResultStatus::SUCCESS);
         item.payload = Some(payload);
@@ -138,7 +145,7 @@ impl Reply {
         self.starts.push(start);
     }
 
-    fn push(&mut self, head: ItemHead<'_>, mut item: ResponseBatchItem<'_>) -> Result<(), ttlv::Error> {
+    fn push<'p>(&mut self, head: ItemHead<'p>, mut item: ResponseBatchItem<'p>) -> Result<(), ttlv::Error> {
         item.operation = head.operation;
         item.unique_batch_item_id = head.id;
         let start = self.items.len();

@@ -1,9 +1,7 @@
 //! What the server reads out of an X.509 certificate (KMIP 1.4, sections 3.8 to 3.15; KMIP 2.1, sections 4.3 to 4.9).
 
 use tde_kmip_codec::{
-    attribute::{
-        AttributeValue, X509CertificateIdentifier, X509CertificateIssuer, X509CertificateSubject,
-    },
+    attribute::{AttributeValue, X509CertificateIdentifier, X509CertificateIssuer, X509CertificateSubject},
     object::Certificate,
     spec::enumeration::CertificateType,
 };
@@ -20,7 +18,9 @@ pub(super) fn describe(set: &mut AttributeSet, certificate: &Certificate<'_>) ->
         AttributeValue::CertificateType(certificate.certificate_type),
         AttributeValue::CertificateLength(length),
     ];
-    let parsed = X509Certificate::from_der(der).ok().filter(|_| certificate.certificate_type == CertificateType::X_509);
+    let parsed = X509Certificate::from_der(der)
+        .ok()
+        .filter(|_| certificate.certificate_type == CertificateType::X_509);
     if let Some((_, parsed)) = &parsed {
         let (issuer, subject) = (parsed.issuer().as_raw(), parsed.subject().as_raw());
         values.push(AttributeValue::X509CertificateIdentifier(X509CertificateIdentifier::new(

@@ -12,12 +12,18 @@ use crate::server::engine::record::Object;
 /// Whether the object has every attribute of `wanted`: a value of it that agrees in what is given.
 ///
 /// Two values of one date are the ends of a closed range; of Cryptographic Usage Mask, the bits asked for must be set.
-pub(in crate::server::engine) fn matches(object: &Object, wanted: &[Kept], version: tde_kmip_codec::spec::ProtocolVersion) -> bool {
+pub(in crate::server::engine) fn matches(
+    object: &Object,
+    wanted: &[Kept],
+    version: tde_kmip_codec::spec::ProtocolVersion,
+) -> bool {
     wanted.iter().all(|one| {
         let Some(value) = one.raw() else { return false };
         match (&one.key, value) {
             (Key::Tag(number), Value::DateTime(_)) => {
-                let ends = wanted.iter().filter(|other| other.key == one.key).filter_map(|other| match other.raw() {
+                let ends = wanted.iter().filter(|other| other.key == one.key).filter_map(|other| match other
+                    .raw()
+                {
                     Some(Value::DateTime(date)) => Some(date),
                     _ => None,
                 });
@@ -61,12 +67,14 @@ fn covers(has: &[u8], wanted: &[u8]) -> bool {
 /// Items of attributes nest a few levels, and no deeper than a decoder let them.
 fn item_covers(has: &Item<'_>, wanted: &Item<'_>) -> bool {
     match (has.value, wanted.value) {
-        (Value::Structure(has), Value::Structure(mut wanted)) => {
-            wanted.all(|field| field.is_ok_and(|field| {
+        (Value::Structure(has), Value::Structure(mut wanted)) => wanted.all(|field| {
+            field.is_ok_and(|field| {
                 let mut has = has;
-                has.any(|known| known.is_ok_and(|known| known.tag == field.tag && item_covers(&known, &field)))
-            }))
-        }
+                has.any(|known| {
+                    known.is_ok_and(|known| known.tag == field.tag && item_covers(&known, &field))
+                })
+            })
+        }),
         (has, wanted) => has == wanted,
     }
 }

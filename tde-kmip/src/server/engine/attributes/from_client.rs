@@ -32,7 +32,8 @@ impl NewAttributes {
     ) -> Outcome {
         for attribute in attributes {
             let Some(key) = Key::of_value(&attribute.value) else { continue };
-            let fits = may(ClientMay::Make, &key, self.object_type, ObjectState::PreActive, self.version).is_ok();
+            let fits =
+                may(ClientMay::Make, &key, self.object_type, ObjectState::PreActive, self.version).is_ok();
             if fits && !(self.set.has(&key) && single_valued(&key, self.object_type, self.version)) {
                 self.push(batch, &key, attribute)?;
             }
@@ -49,7 +50,10 @@ impl NewAttributes {
         let mut seen: Vec<Key> = Vec::new();
         for attribute in attributes {
             let Some(key) = Key::of_value(&attribute.value) else {
-                return Err(Failure::invalid_field("an attribute is named neither by the standard nor x- or y-").into());
+                return Err(Failure::invalid_field(
+                    "an attribute is named neither by the standard nor x- or y-",
+                )
+                .into());
             };
             may(ClientMay::Make, &key, self.object_type, ObjectState::PreActive, self.version)?;
             if single_valued(&key, self.object_type, self.version) {
@@ -67,18 +71,18 @@ impl NewAttributes {
     }
 
     fn push(&mut self, batch: &Batch<'_>, key: &Key, attribute: Attribute<'_>) -> Outcome {
-        let kept = batch.kept(attribute.value)?;
+        let mut kept = batch.kept(attribute.value)?;
         if self.set.instances(key).any(|known| known.same_value(&kept)) {
             return Ok(());
         }
         let next = self.set.next_index(key);
-        let index = match attribute.index {
+        kept.index = match attribute.index {
             // KMIP 1.4, section 2.1.1: several instances in one request count up from 0.
             Some(index) if index < 0 || self.set.instances(key).any(|known| known.index == index) => next,
             Some(index) => index,
             None => next,
         };
-        self.set.keep(Kept { index, ..kept });
+        self.set.keep(kept);
         Ok(())
     }
 
@@ -102,7 +106,8 @@ impl Batch<'_> {
         };
         check(&value)?;
         let kept = Kept::new(value, 0);
-        Ok(kept.map_err(|error| Failure::new(Why::BadValue, format!("the attribute cannot be kept: {error}")))?)
+        Ok(kept
+            .map_err(|error| Failure::new(Why::BadValue, format!("the attribute cannot be kept: {error}")))?)
     }
 }
 
@@ -111,8 +116,12 @@ fn check(value: &AttributeValue<'_>) -> Result<(), Failure> {
     let bad = |message: &'static str| Err(Failure::new(Why::BadValue, message));
     match value {
         AttributeValue::Name(name) if name.name_value.is_empty() => bad("a name is empty"),
-        AttributeValue::CryptographicLength(length) if *length < 0 => bad("a cryptographic length is negative"),
-        AttributeValue::ApplicationSpecificInformation(information) if information.application_data.is_none() => {
+        AttributeValue::CryptographicLength(length) if *length < 0 => {
+            bad("a cryptographic length is negative")
+        }
+        AttributeValue::ApplicationSpecificInformation(information)
+            if information.application_data.is_none() =>
+        {
             // The server would have to make the data, in a namespace that it knows.
             Err(Failure::exactly(
                 tde_kmip_codec::spec::enumeration::ResultReason::APPLICATION_NAMESPACE_NOT_SUPPORTED,
@@ -120,7 +129,9 @@ fn check(value: &AttributeValue<'_>) -> Result<(), Failure> {
             ))
         }
         AttributeValue::Absent(_) => bad("an attribute has no value"),
-        AttributeValue::UsageLimits(limits) if limits.usage_limits_total < 0 => bad("usage limits are negative"),
+        AttributeValue::UsageLimits(limits) if limits.usage_limits_total < 0 => {
+            bad("usage limits are negative")
+        }
         _ => Ok(()),
     }
 }

@@ -38,7 +38,8 @@ impl Key {
         Some(match reference {
             AttributeReference::Standard(tag) => Self::standard(tag),
             AttributeReference::Custom(name) => {
-                let (vendor, name) = name.split_once('-').filter(|(vendor, _)| matches!(*vendor, "x" | "y"))?;
+                let (vendor, name) =
+                    name.split_once('-').filter(|(vendor, _)| matches!(*vendor, "x" | "y"))?;
                 Self::Vendor(vendor.to_owned(), name.to_owned())
             }
             AttributeReference::Vendor { vendor_identification, attribute_name } => {

@@ -1,11 +1,7 @@
 //! Who may set, change and delete an attribute (KMIP 1.4, section 3; KMIP 2.1, section 4).
 
 use tde_kmip_codec::{
-    spec::{
-        self, AttributeFacts, ProtocolVersion, Rule, SetBy,
-        enumeration::ObjectType,
-        tag,
-    },
+    spec::{self, AttributeFacts, ProtocolVersion, Rule, SetBy, enumeration::ObjectType, tag},
     state::ObjectState,
     ttlv::Tag,
 };
@@ -45,7 +41,10 @@ pub(in crate::server::engine) fn may(
     }
     let Some(facts) = facts(tag, object_type, version) else {
         let what = spec::attribute_rows(tag).first().map_or("this attribute", |row| row.name);
-        return Err(Failure::new(Why::Unsupported, format!("such an object has no {what} in KMIP {version}")));
+        return Err(Failure::new(
+            Why::Unsupported,
+            format!("such an object has no {what} in KMIP {version}"),
+        ));
     };
     let allowed = match wants {
         ClientMay::Make => facts.set_by != SetBy::Server || tells_what_to_make(tag),
@@ -101,7 +100,9 @@ fn only_at_first(tag: Tag) -> bool {
 /// (KMIP 1.4, sections 3.24 to 3.27). Usage Limits until something has been allocated, which the operation looks at.
 fn changes_while_active(tag: Tag, state: ObjectState) -> bool {
     match tag {
-        tag::PROCESS_START_DATE | tag::PROTECT_STOP_DATE | tag::DEACTIVATION_DATE => state == ObjectState::Active,
+        tag::PROCESS_START_DATE | tag::PROTECT_STOP_DATE | tag::DEACTIVATION_DATE => {
+            state == ObjectState::Active
+        }
         tag::USAGE_LIMITS | tag::APPLICATION_SPECIFIC_INFORMATION | tag::OBJECT_GROUP | tag::LINK => true,
         _ => false,
     }

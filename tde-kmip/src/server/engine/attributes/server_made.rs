@@ -78,13 +78,21 @@ pub(in crate::server::engine) fn describe_protection(set: &mut AttributeSet) -> 
     let sensitive = set.boolean(tag::SENSITIVE).unwrap_or(false);
     let extractable = set.boolean(tag::EXTRACTABLE).unwrap_or(true);
     put(set, AttributeValue::Sensitive(sensitive))?;
-    put(set, AttributeValue::AlwaysSensitive(sensitive && set.boolean(tag::ALWAYS_SENSITIVE).unwrap_or(true)))?;
+    put(
+        set,
+        AttributeValue::AlwaysSensitive(sensitive && set.boolean(tag::ALWAYS_SENSITIVE).unwrap_or(true)),
+    )?;
     put(set, AttributeValue::Extractable(extractable))?;
-    put(set, AttributeValue::NeverExtractable(!extractable && set.boolean(tag::NEVER_EXTRACTABLE).unwrap_or(true)))
+    put(
+        set,
+        AttributeValue::NeverExtractable(!extractable && set.boolean(tag::NEVER_EXTRACTABLE).unwrap_or(true)),
+    )
 }
 
 /// The key block of an object that has one.
-pub(in crate::server::engine) fn key_block<'o, 'a>(managed: &'o ManagedObject<'a>) -> Option<&'o KeyBlock<'a>> {
+pub(in crate::server::engine) fn key_block<'o, 'a>(
+    managed: &'o ManagedObject<'a>,
+) -> Option<&'o KeyBlock<'a>> {
     match managed {
         ManagedObject::SymmetricKey(key) => Some(&key.key_block),
         ManagedObject::PublicKey(key) => Some(&key.key_block),
@@ -98,10 +106,10 @@ pub(in crate::server::engine) fn key_block<'o, 'a>(managed: &'o ManagedObject<'a
 
 /// The bytes of a key in the clear that is one string of bytes.
 pub(in crate::server::engine) fn key_bytes<'a>(block: &KeyBlock<'a>) -> Option<Secret<'a>> {
-    match block.key_value {
-        Some(KeyValue::Plain(value)) => match value.key_material {
-            KeyMaterial::Bytes(bytes) => Some(bytes),
-            KeyMaterial::TransparentSymmetricKey(key) => Some(key.key),
+    match &block.key_value {
+        Some(KeyValue::Plain(value)) => match &value.key_material {
+            KeyMaterial::Bytes(bytes) => Some(bytes.clone()),
+            KeyMaterial::TransparentSymmetricKey(key) => Some(key.key.clone()),
             _ => None,
         },
         _ => None,
@@ -156,8 +164,12 @@ fn digested<'a>(managed: &ManagedObject<'a>) -> Option<(Secret<'a>, Option<KeyFo
         ManagedObject::Certificate(certificate) => {
             Some((Secret::new(certificate.certificate_value), Some(KeyFormatType::X_509)))
         }
-        ManagedObject::CertificateRequest(request) => Some((Secret::new(request.certificate_request_value), None)),
-        ManagedObject::OpaqueObject(opaque) => Some((opaque.opaque_data_value, Some(KeyFormatType::OPAQUE))),
+        ManagedObject::CertificateRequest(request) => {
+            Some((Secret::new(request.certificate_request_value), None))
+        }
+        ManagedObject::OpaqueObject(opaque) => {
+            Some((opaque.opaque_data_value.clone(), Some(KeyFormatType::OPAQUE)))
+        }
         _ => {
             let block = key_block(managed)?;
             Some((key_bytes(block)?, Some(block.key_format_type)))
@@ -196,4 +208,3 @@ impl Object {
         self.set(AttributeValue::LastChangeDate(DateTime(now)))
     }
 }
-

@@ -35,7 +35,8 @@ pub(super) fn revoke(batch: &mut Batch<'_>, request: &RevokeRequest<'_>) -> Outc
     let mut object = batch.object(request.unique_identifier)?;
     let reason = request.revocation_reason;
     let code = reason.revocation_reason_code;
-    let compromise = matches!(code, RevocationReasonCode::KEY_COMPROMISE | RevocationReasonCode::CA_COMPROMISE);
+    let compromise =
+        matches!(code, RevocationReasonCode::KEY_COMPROMISE | RevocationReasonCode::CA_COMPROMISE);
     if request.compromise_occurrence_date.is_some() && !compromise {
         let message = "a Compromise Occurrence Date goes with a compromise only";
         return Err(Failure::invalid_field(message).into());
@@ -46,9 +47,9 @@ pub(super) fn revoke(batch: &mut Batch<'_>, request: &RevokeRequest<'_>) -> Outc
     if compromise {
         object.set(AttributeValue::CompromiseDate(now))?;
         // KMIP 1.4, section 3.29: not known means since the object exists.
-        let since = request.compromise_occurrence_date.or_else(|| {
-            object.attributes.date(tag::INITIAL_DATE).map(DateTime)
-        });
+        let since = request
+            .compromise_occurrence_date
+            .or_else(|| object.attributes.date(tag::INITIAL_DATE).map(DateTime));
         object.set(AttributeValue::CompromiseOccurrenceDate(since.unwrap_or(now)))?;
     } else {
         object.set(AttributeValue::DeactivationDate(now))?;

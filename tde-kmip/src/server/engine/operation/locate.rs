@@ -1,7 +1,7 @@
 //! Locate (KMIP 1.4, section 4.9; KMIP 2.1, section 6.1.27).
 
 use tde_kmip_codec::{
-    attribute::{AttributeValue, UniqueIdentifier},
+    attribute::{AttributeValue, Attributes, UniqueIdentifier},
     operation::{LocateRequest, LocateResponse},
     spec::{
         ProtocolVersion,
@@ -65,9 +65,12 @@ struct Search {
 impl Search {
     fn new(batch: &Batch<'_>, request: &LocateRequest<'_>) -> Outcome<Self> {
         let mut wanted = Vec::new();
-        for attribute in request.attributes.iter().flatten() {
+        for attribute in request.attributes.iter().flat_map(Attributes::iter) {
             if Key::of_value(&attribute.value).is_none() {
-                return Err(Failure::invalid_field("an attribute is named neither by the standard nor x- or y-").into());
+                return Err(Failure::invalid_field(
+                    "an attribute is named neither by the standard nor x- or y-",
+                )
+                .into());
             }
             let value = attribute.value;
             let linked;
@@ -131,7 +134,9 @@ impl Search {
 
     fn fits(&self, object: &Object, version: ProtocolVersion) -> bool {
         let kind = match object.state {
-            ObjectState::Destroyed | ObjectState::DestroyedCompromised => StorageStatusMask::DESTROYED_STORAGE,
+            ObjectState::Destroyed | ObjectState::DestroyedCompromised => {
+                StorageStatusMask::DESTROYED_STORAGE
+            }
             _ => StorageStatusMask::ON_LINE_STORAGE,
         };
         self.storage.contains(kind)

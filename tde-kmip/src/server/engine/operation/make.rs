@@ -39,7 +39,11 @@ pub(super) fn create(batch: &mut Batch<'_>, request: &CreateRequest<'_>) -> Outc
 }
 
 /// Makes a key with these attributes and keeps it.
-pub(super) fn create_key(batch: &mut Batch<'_>, object_type: ObjectType, mut set: AttributeSet) -> Outcome<Object> {
+pub(super) fn create_key(
+    batch: &mut Batch<'_>,
+    object_type: ObjectType,
+    mut set: AttributeSet,
+) -> Outcome<Object> {
     let missing = |name: &str| Failure::new(Why::BadValue, format!("{name} is needed to create a key"));
     let symmetric = object_type == ObjectType::SYMMETRIC_KEY;
     let algorithm = set.enumeration(tag::CRYPTOGRAPHIC_ALGORITHM).map(CryptographicAlgorithm);
@@ -92,10 +96,16 @@ fn key_len(algorithm: CryptographicAlgorithm, bits: i32) -> Result<usize, Failur
         A::IDEA | A::SEED | A::SM4 => bits == 128,
         A::TWOFISH => matches!(bits, 128 | 192 | 256),
         A::RC4 => (40..=2048).contains(&bits) && bits % 8 == 0,
-        A::HMAC_SHA1 | A::HMAC_SHA224 | A::HMAC_SHA256 | A::HMAC_SHA384 | A::HMAC_SHA512 | A::HMAC_MD5
-        | A::HMAC_SHA3_224 | A::HMAC_SHA3_256 | A::HMAC_SHA3_384 | A::HMAC_SHA3_512 => {
-            (8..=4096).contains(&bits) && bits % 8 == 0
-        }
+        A::HMAC_SHA1
+        | A::HMAC_SHA224
+        | A::HMAC_SHA256
+        | A::HMAC_SHA384
+        | A::HMAC_SHA512
+        | A::HMAC_MD5
+        | A::HMAC_SHA3_224
+        | A::HMAC_SHA3_256
+        | A::HMAC_SHA3_384
+        | A::HMAC_SHA3_512 => (8..=4096).contains(&bits) && bits % 8 == 0,
         _ => {
             let message = format!("symmetric keys of the algorithm {algorithm} cannot be created");
             return Err(Failure::new(Why::BadValue, message));
@@ -146,7 +156,9 @@ pub(super) fn new_attributes(
 
 fn named_template(batch: &Batch<'_>, name: &str) -> Outcome<Object> {
     for record in batch.store.named(name)? {
-        if let Some(object) = batch.find(&record.id)?.filter(|object| object.object_type == ObjectType::TEMPLATE) {
+        if let Some(object) =
+            batch.find(&record.id)?.filter(|object| object.object_type == ObjectType::TEMPLATE)
+        {
             return Ok(object);
         }
     }
@@ -168,7 +180,7 @@ pub(super) fn keep_new(
         id: new_identifier(batch)?,
         owner: batch.owner.clone(),
         revision: None,
-        sequence: 0,
+        sequence: u64::MAX,
         object_type: managed.object_type(),
         state: ObjectState::PreActive,
         attributes: set,

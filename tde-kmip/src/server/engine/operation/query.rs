@@ -8,7 +8,7 @@ use tde_kmip_codec::{
         ProfileVersion, ProtectionStorageMasks, QueryRequest, QueryResponse, ServerInformation,
     },
     spec::{
-        self, Enumerated as _, ProtocolVersion,
+        self, ProtocolVersion,
         enumeration::{
             ClientRegistrationMethod, DestroyAction, ObjectType, Operation, ProfileName, QueryFunction,
             RNGAlgorithm, RNGMode, ShreddingAlgorithm, UnwrapMode,
@@ -50,7 +50,8 @@ pub(super) fn query(batch: &mut Batch<'_>, request: &QueryRequest<'_>) -> Outcom
     if asked(QueryFunction::QUERY_OPERATIONS) {
         response.operations = operations.as_slice().into();
     }
-    let object_types = OBJECT_TYPES.map(Some).map(|kind| kind.filter(|kind| kind.versions().contains(version)));
+    let object_types =
+        OBJECT_TYPES.map(Some).map(|kind| kind.filter(|kind| kind.versions().contains(version)));
     let object_types: Vec<ObjectType> = object_types.into_iter().flatten().collect();
     if asked(QueryFunction::QUERY_OBJECTS) {
         response.object_types = object_types.as_slice().into();
@@ -144,7 +145,8 @@ fn profiles(version: ProtocolVersion) -> Vec<ProfileInformation<'static>> {
 /// The versions that both sides speak, newest first.
 pub(super) fn discover_versions(batch: &mut Batch<'_>, request: &DiscoverVersionsRequest<'_>) -> Outcome {
     let wanted = request.protocol_versions;
-    let both = |version: &ProtocolVersion| wanted.is_empty() || wanted.iter().any(|wanted| wanted == *version);
+    let both =
+        |version: &ProtocolVersion| wanted.is_empty() || wanted.iter().any(|wanted| wanted == *version);
     let versions: Vec<ProtocolVersion> = batch.options.spoken().filter(both).collect();
     let mut response = DiscoverVersionsResponse::default();
     response.protocol_versions = versions.as_slice().into();

@@ -65,7 +65,9 @@ fn check_secrecy(object: &Object, wrapped: bool) -> Outcome {
         return Err(Failure::new(Why::NotExtractable, "the object is not to be extracted").into());
     }
     if object.attributes.boolean(tag::SENSITIVE) == Some(true) && !wrapped {
-        return Err(Failure::new(Why::Sensitive, "the object is sensitive and cannot be had in the clear").into());
+        return Err(
+            Failure::new(Why::Sensitive, "the object is sensitive and cannot be had in the clear").into()
+        );
     }
     Ok(())
 }

@@ -27,15 +27,17 @@ pub(in crate::server::engine::operation) fn adjust(
     let Some(tag) = key.tag() else {
         return Err(Failure::new(Why::Unsupported, "only attributes of the standard can be adjusted").into());
     };
-    if !single_valued(&key, object.object_type, batch.version) && object.attributes.instances(&key).count() > 1 {
+    if !single_valued(&key, object.object_type, batch.version)
+        && object.attributes.instances(&key).count() > 1
+    {
         let message = "the attribute has several values";
         return Err(Failure::exactly(ResultReason::MULTI_VALUED_ATTRIBUTE, message).into());
     }
     may(ClientMay::Change, &key, object.object_type, object.state, batch.version)?;
     let Some(known) = object.attributes.instances(&key).next() else { return Err(no_attribute()) };
-    let (index, old) = (known.index, known.raw());
-    let by = request.adjustment_value.map(|value| value.get());
-    let new = old.and_then(|old| adjusted(old, request.adjustment_type, by));
+    let index = known.index;
+    let by = request.adjustment_value.as_ref().map(|value| value.get());
+    let new = known.raw().and_then(|old| adjusted(&old, request.adjustment_type, by));
     let Some(new) = new else {
         let message = "the value cannot be adjusted that way";
         return Err(Failure::exactly(ResultReason::NUMERIC_RANGE, message).into());
@@ -54,7 +56,7 @@ pub(in crate::server::engine::operation) fn adjust(
 }
 
 /// The new value, unless there is none of that type.
-fn adjusted(old: Value<'static>, how: AdjustmentType, by: Option<Value<'_>>) -> Option<Value<'static>> {
+fn adjusted(old: &Value<'_>, how: AdjustmentType, by: Option<Value<'_>>) -> Option<Value<'static>> {
     let by = match by {
         None => 1,
         Some(Value::Integer(by)) => i64::from(by),
@@ -68,7 +70,7 @@ fn adjusted(old: Value<'static>, how: AdjustmentType, by: Option<Value<'_>>) -> 
         AdjustmentType::NEGATE => old.checked_neg(),
         _ => None,
     };
-    Some(match old {
+    Some(match *old {
         Value::Boolean(value) if how == AdjustmentType::NEGATE => Value::Boolean(!value),
         Value::Integer(value) => Value::Integer(i32::try_from(number(value.into())?).ok()?),
         Value::LongInteger(value) => Value::LongInteger(number(value)?),
@@ -77,4 +79,3 @@ fn adjusted(old: Value<'static>, how: AdjustmentType, by: Option<Value<'_>>) -> 
         _ => return None,
     })
 }
-

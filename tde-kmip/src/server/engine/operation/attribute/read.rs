@@ -38,7 +38,13 @@ pub(in crate::server::engine::operation) fn get(
                 return Err(Failure::exactly(ResultReason::INVALID_MESSAGE, message).into());
             }
         }
-        let of = |key: &Key| shown.iter().filter(|(known, _)| known == key).map(|(_, attribute)| *attribute).collect::<Vec<_>>();
+        let of = |key: &Key| {
+            shown
+                .iter()
+                .filter(|(known, _)| known == key)
+                .map(|(_, attribute)| *attribute)
+                .collect::<Vec<_>>()
+        };
         keys.iter().flat_map(of).collect()
     };
     let mut response = GetAttributesResponse::new(object.id.as_str().into());

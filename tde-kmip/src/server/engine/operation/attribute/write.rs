@@ -64,7 +64,9 @@ pub(in crate::server::engine::operation) fn modify(
     let index = match &request.current_attribute {
         _ if !object.attributes.has(&key) => return Err(no_attribute()),
         Some(current) if key_of(current)? != key => {
-            return Err(Failure::invalid_field("Current Attribute and New Attribute are not the same one").into());
+            return Err(
+                Failure::invalid_field("Current Attribute and New Attribute are not the same one").into()
+            );
         }
         Some(current) => {
             let current = batch.kept(current.value)?;
@@ -162,7 +164,9 @@ pub(super) fn changeable(
 
 fn key_of(attribute: &Attribute<'_>) -> Outcome<Key> {
     let key = Key::of_value(&attribute.value);
-    Ok(key.ok_or_else(|| Failure::invalid_field("an attribute is named neither by the standard nor x- or y-"))?)
+    Ok(key.ok_or_else(|| {
+        Failure::invalid_field("an attribute is named neither by the standard nor x- or y-")
+    })?)
 }
 
 pub(super) fn no_attribute() -> crate::server::engine::failure::Stop {
