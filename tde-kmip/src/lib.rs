@@ -3,6 +3,8 @@
 
 #[cfg(any(feature = "client", feature = "server"))]
 pub mod framing;
+#[cfg(feature = "pki")]
+pub mod pki;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(any(feature = "client", feature = "server"))]
