@@ -102,7 +102,7 @@ impl Connection {
                 FramingError::Io(error)
                     if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) =>
                 {
-                    Some(HandshakeFailure::from_io(error))
+                    Some(Box::new(HandshakeFailure::from_io(error)))
                 }
                 _ => None,
             };

@@ -46,7 +46,7 @@ pub enum ConnectError {
         /// The address.
         address: SocketAddr,
         /// Why.
-        failure: HandshakeFailure,
+        failure: Box<HandshakeFailure>,
     },
     /// A transport of the application's failed.
     #[error("{0}")]
@@ -93,7 +93,7 @@ pub enum Error {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The connection failed while a request was under way.
-    #[error("{server}: {operation}: {}", because(failure.as_ref(), source))]
+    #[error("{server}: {operation}: {}", because(failure.as_deref(), source))]
     Connection {
         /// The server.
         server: ServerAddress,
@@ -102,7 +102,7 @@ pub enum Error {
         /// What happened to the stream.
         source: FramingError,
         /// What it means, if TLS ended.
-        failure: Option<HandshakeFailure>,
+        failure: Option<Box<HandshakeFailure>>,
         /// Whether bytes of the request went out, so that the server may have done it.
         sent: bool,
     },

@@ -126,6 +126,7 @@ impl Exchange {
 /// What came of one item of a request.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
+#[allow(clippy::large_enum_variant)] // Views of one message at a time; nobody keeps many.
 pub enum Outcome<'a> {
     /// It was done. Some servers leave out payloads that are empty.
     Done(Option<ResponsePayload<'a>>),
@@ -220,10 +221,9 @@ impl Protocol {
         let mut header = RequestHeader::new(version, count);
         header.maximum_response_size = i32::try_from(self.options.maximum_response_size).ok();
         header.client_correlation_value = client_correlation.as_deref();
-        header.authentication = credential.as_ref().map(|credentials| {
-            let mut authentication = Authentication::default();
-            authentication.credentials = credentials.into();
-            authentication
+        header.authentication = credential.as_ref().map(|credentials| Authentication {
+            credentials: credentials.into(),
+            ..Authentication::default()
         });
         if count > 1 {
             // Left out it would be false in 1.x and true in 2.x (KMIP 1.4, section 6.12; KMIP 2.1, section 9.6).
@@ -231,7 +231,7 @@ impl Protocol {
             header.batch_error_continuation_option = options.continuation;
         }
         let message = RequestMessage { header, batch_items: items.as_slice().into() };
-        let unencodable = |source| ProtocolError::Encode { version, source };
+        let unencodable = |error| ProtocolError::Encode { version, source: Box::new(error) };
         out.zeroize();
         out.resize(message.encoded_len().map_err(unencodable)?, 0);
         message.encode(out).map_err(unencodable)?;
@@ -265,7 +265,7 @@ impl Exchange {
                     tracing::debug!(%deviation, "the server departs from the standard");
                 })
             })
-            .map_err(ProtocolError::Decode)
+            .map_err(|error| ProtocolError::Decode(Box::new(error)))
     }
 }
 
@@ -285,11 +285,11 @@ pub enum ProtocolError {
         /// The version.
         version: ProtocolVersion,
         /// What it lacks.
-        source: ttlv::Error,
+        source: Box<ttlv::Error>,
     },
     /// The response is no KMIP message, or one that contradicts the standard in a way that is not safe to ignore.
     #[error("the response cannot be read: {0}")]
-    Decode(ttlv::Error),
+    Decode(Box<ttlv::Error>),
     /// The response is in another version than the request.
     #[error("the request was in KMIP {asked}, the response is in {answered}")]
     OtherVersion {

@@ -82,8 +82,10 @@ impl Connector for TlsConnector {
         let name = ServerName::try_from(server.host().to_owned())
             .map_err(|_| ConnectError::BadName { host: server.host().to_owned() })?;
         let (tcp, address) = connect_tcp(server, deadline)?;
-        let failed =
-            |error: io::Error| ConnectError::Tls { address, failure: HandshakeFailure::from_io(&error) };
+        let failed = |error: io::Error| ConnectError::Tls {
+            address,
+            failure: Box::new(HandshakeFailure::from_io(&error)),
+        };
         tcp.set_nodelay(true).map_err(failed)?;
         let mut tcp = Timed::new(tcp).map_err(failed)?;
         tcp.set_deadline(deadline);
