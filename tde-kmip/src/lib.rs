@@ -5,5 +5,7 @@
 pub mod client;
 #[cfg(any(feature = "client", feature = "server"))]
 pub mod framing;
+#[cfg(feature = "server")]
+pub mod server;
 #[cfg(any(feature = "client", feature = "server"))]
 pub mod tls;
