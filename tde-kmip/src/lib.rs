@@ -1,6 +1,8 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "client")]
+pub mod client;
 #[cfg(any(feature = "client", feature = "server"))]
 pub mod framing;
 #[cfg(feature = "server")]
