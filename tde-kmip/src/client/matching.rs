@@ -68,7 +68,7 @@ pub(super) fn outcomes<'a>(
 
 fn outcome<'a>(item: &ResponseBatchItem<'a>, version: ProtocolVersion) -> Outcome<'a> {
     match item.result_status {
-        ResultStatus::SUCCESS => Outcome::Done(item.payload),
+        ResultStatus::SUCCESS => Outcome::Done(item.payload.clone()),
         ResultStatus::OPERATION_PENDING => Outcome::Pending(item.asynchronous_correlation_value),
         _ => Outcome::Refused(refusal(item, version)),
     }

@@ -205,7 +205,7 @@ impl Protocol {
             .then(|| format!("tde-{}", self.requests));
         let items: Vec<_> = (payloads.iter().enumerate())
             .map(|(place, payload)| {
-                let mut item = RequestBatchItem::new(payload.operation(), *payload);
+                let mut item = RequestBatchItem::new(payload.operation(), payload.clone());
                 item.unique_batch_item_id = ids.get(place).map(<[u8; 8]>::as_slice);
                 item
             })

@@ -3,6 +3,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,7 +12,7 @@ use tde_kmip_codec::spec::ProtocolVersion;
 use zeroize::Zeroizing;
 
 use crate::{
-    client::{BadAddress, Client, Error, Password, ServerAddress},
+    client::{BadAddress, Client, Error, Password, ServerAddress, TlsConnector},
     tls::{ClientTls, Identity, TlsError},
 };
 
@@ -147,10 +148,11 @@ impl KmipSettings {
         if let Some(identity) = self.identity()? {
             tls = tls.identity(identity);
         }
+        let mut connector = TlsConnector::new(tls.build()?);
         if let Some(name) = &self.server_name {
-            tls = tls.server_name(name.clone());
+            connector = connector.server_name(name.clone());
         }
-        let mut builder = Client::builder(tls.build()?)
+        let mut builder = Client::with_connector(Arc::new(connector))
             .connect_timeout(self.connect_timeout)
             .request_timeout(self.request_timeout);
         for server in &self.servers {

@@ -13,7 +13,7 @@ use base64ct::{Base64, Encoding as _};
 use tde_core::PrincipalKey;
 use tde_keyfile::{
     PrincipalKeyName,
-    provider::{KeyProvider, NamedKey, ProviderCheck, ProviderError, ProviderErrorKind},
+    provider::{KeyProvider, NamedKey, ProviderCheck, ProviderError},
 };
 use zeroize::{Zeroize as _, Zeroizing};
 
