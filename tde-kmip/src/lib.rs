@@ -5,6 +5,8 @@
 pub mod client;
 #[cfg(any(feature = "client", feature = "server"))]
 pub mod framing;
+#[cfg(feature = "providers")]
+pub mod provider;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(any(feature = "client", feature = "server"))]
