@@ -31,7 +31,7 @@ use crate::{
 macro_rules! objects {
     ($($(#[$meta:meta])* $variant:ident = $tag:ident, $object_type:ident, $versions:expr;)+) => {
         /// One of the objects that a server manages.
-        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum ManagedObject<'a> {
             $($(#[$meta])* $variant($variant<'a>),)+

@@ -221,7 +221,7 @@ impl EditError {
             }
             Self::TruncatedPrincipalKey { .. } => "rotate to a key of 16 bytes first",
             Self::PrincipalKeyNotFound { .. } => {
-                "make it first (`--create` does so in a keyring file), or give it with `--principal-key NAME=FILE`"
+                "make it first (`--create` does so at the provider), or give it with `--principal-key NAME=FILE`"
             }
             Self::PrincipalKeyExists { .. } => "use the key that is there, or choose another name",
             Self::ProviderNotFound { .. } => "`tde provider list` shows the providers",

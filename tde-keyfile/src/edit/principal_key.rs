@@ -15,6 +15,7 @@ use crate::format::header::ProviderId;
 use crate::format::provider_options::ProviderOptions;
 use crate::name::PrincipalKeyName;
 use crate::oid::Oid;
+use crate::provider::KeyProvider;
 
 /// A principal key with the name and the provider that headers are to say.
 #[derive(Debug)]
@@ -95,6 +96,12 @@ impl KeyFiles {
             let key = NewPrincipalKey::new(provider.id(), *file.name(), &file.read()?);
             return Ok(NewPrincipalKey { asked_provider: false, ..key });
         }
+        for place in self.options().providers() {
+            if let Some(found) = place.principal_key(name)? {
+                let key = NewPrincipalKey::new(provider.id(), found.name, &found.key);
+                return Ok(NewPrincipalKey { asked_provider: false, ..key });
+            }
+        }
         let places = places_of(provider, self.data_directory(), self.options())?;
         let mut searched = vec![];
         for place in &places {
@@ -109,20 +116,23 @@ impl KeyFiles {
         Err(EditError::PrincipalKeyNotFound { name: Box::new(*name), provider: provider.id(), searched })
     }
 
-    /// The keyring file where a key of this provider can be made: the one given in the options in its place, or
-    /// that of its record.
+    /// Where a key of this provider can be made: the keyring given in the options in its place, or what its record
+    /// leads to.
     ///
     /// # Errors
-    /// [`EditError::ProviderNotReached`] unless it is a file provider.
-    pub fn keyring_path(&self, provider: &Provider) -> Result<PathBuf, EditError> {
-        match provider.options() {
-            ProviderOptions::File { path } => Ok(self
-                .options()
-                .keyrings_for(Some(provider.name()))
-                .next()
-                .map_or_else(|| self.data_directory().join(path), |keyring| keyring.path().to_path_buf())),
-            _ => Err(EditError::ProviderNotReached { provider: provider.id(), kind: provider.kind() }),
-        }
+    /// [`EditError::ProviderNotReached`]; [`EditError::Provider`].
+    pub fn key_provider(&self, provider: &Provider) -> Result<Box<dyn KeyProvider>, EditError> {
+        let places = places_of(provider, self.data_directory(), self.options())?;
+        let not_reached = EditError::ProviderNotReached { provider: provider.id(), kind: provider.kind() };
+        places.into_iter().next().ok_or(not_reached)
+    }
+
+    /// The file behind [`key_provider`](Self::key_provider), if it is a keyring.
+    #[must_use]
+    pub fn keyring_path(&self, provider: &Provider) -> Option<PathBuf> {
+        let ProviderOptions::File { path } = provider.options() else { return None };
+        let given = self.options().keyrings_for(Some(provider.name())).next();
+        Some(given.map_or_else(|| self.data_directory().join(path), |keyring| keyring.path().to_path_buf()))
     }
 
     /// The providers of a file that are neither deleted nor damaged.

@@ -35,8 +35,8 @@ impl<'a, T: FieldValue<'a>> Many<'a, T> {
     /// How many elements there are.
     #[must_use]
     pub const fn len(&self) -> usize {
-        match self.0 {
-            Source::Wire { count, .. } => count as usize,
+        match &self.0 {
+            Source::Wire { count, .. } => *count as usize,
             Source::Slice(slice) => slice.len(),
         }
     }
@@ -133,7 +133,7 @@ impl<'a, T: FieldValue<'a>> Iterator for ManyIter<'a, T> {
     #[inline]
     fn next(&mut self) -> Option<T> {
         match &mut self.0 {
-            Rest::Slice(slice) => slice.next().copied(),
+            Rest::Slice(slice) => slice.next().cloned(),
             Rest::Wire { items, at, tag, cx, count } => {
                 let left = count.checked_sub(1)?;
                 let decoder = Decoder::again(items, *cx);

@@ -22,7 +22,7 @@ impl<'a, T: FieldValue<'a>> Nested<'a, T> {
     #[must_use]
     pub fn get(&self) -> Option<T> {
         match self.0 {
-            Source::Reference(value) => Some(*value),
+            Source::Reference(value) => Some(value.clone()),
             Source::Wire { item, cx, .. } => {
                 let decoder = Decoder::again(item, cx);
                 let (found, _) = load_found(&decoder, 0, item.len()).ok()?;

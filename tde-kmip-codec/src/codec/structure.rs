@@ -7,7 +7,7 @@ use crate::{
 /// What can stand in a field: a scalar, a structure, or a choice of both.
 ///
 /// Sealed: its methods take what only this crate can make.
-pub trait FieldValue<'a>: Copy + 'a {
+pub trait FieldValue<'a>: Clone + 'a {
     #[doc(hidden)]
     fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault>;
 
@@ -23,7 +23,7 @@ pub trait FieldValue<'a>: Copy + 'a {
 }
 
 /// What can stand in a field when another field says which.
-pub(crate) trait SelectedValue<'a, S>: Copy + 'a {
+pub(crate) trait SelectedValue<'a, S>: Clone + 'a {
     fn decode_by(found: Found<'a>, d: &Decoder<'a, '_>, selector: &S) -> Result<Self, Fault>;
 
     /// Checks without building.

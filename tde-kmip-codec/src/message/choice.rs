@@ -62,7 +62,7 @@ impl<'a> FieldValue<'a> for AsynchronousIndicator {
 macro_rules! credentials {
     ($($(#[$meta:meta])* $variant:ident($ty:ident) = $credential_type:ident;)+) => {
         /// What proves who asks, in the form that the Credential Type says.
-        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum CredentialValue<'a> {
             $($(#[$meta])* $variant($ty<'a>),)+

@@ -12,7 +12,7 @@ use crate::{
 macro_rules! message {
     ($(#[$meta:meta])* $name:ident = $facts:expr, $tag:ident, $header_tag:ident, $header:ident, $item:ident, $what:literal) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[derive(Clone, Debug, PartialEq)]
         pub struct $name<'a> {
             /// The header, whose Protocol Version governs the rest.
             pub header: $header<'a>,

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The value of a key: in the clear, or wrapped.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(clippy::exhaustive_enums)] // The two forms that the standard gives it.
 pub enum KeyValue<'a> {
     /// In the clear.
@@ -86,7 +86,7 @@ impl<'a> SelectedValue<'a, KeyFormatType> for KeyValue<'a> {
 macro_rules! transparent {
     ($($(#[$meta:meta])* $variant:ident = $format:ident;)+) => {
         /// The key itself, in the form that the Key Format Type says.
-        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum KeyMaterial<'a> {
             /// The bytes of the key, for Raw, Opaque, PKCS#1, PKCS#8, X.509 and other formats of bytes.

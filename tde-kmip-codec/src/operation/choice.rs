@@ -8,7 +8,7 @@ use crate::{
 
 /// Data to work on, or what came of it (KMIP 2.1, section 8.14: Byte String, Enumeration or Integer; before, Byte
 /// String).
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 #[allow(clippy::exhaustive_enums)] // The three forms that the standard gives it.
 pub enum Data<'a> {
     /// The bytes.

@@ -34,7 +34,7 @@ use crate::{
 macro_rules! payloads {
     ($($variant:ident = $operation:ident, $request:ident, $response:ident, $title:literal;)+) => {
         /// The payload of a request.
-        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum RequestPayload<'a> {
             $(#[doc = concat!("Of ", $title, ".")] $variant($request<'a>),)+
@@ -43,7 +43,7 @@ macro_rules! payloads {
         }
 
         /// The payload of a response.
-        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum ResponsePayload<'a> {
             $(#[doc = concat!("Of ", $title, ".")] $variant($response<'a>),)+
