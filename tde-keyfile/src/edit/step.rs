@@ -61,6 +61,17 @@ pub enum Step {
         /// Where.
         start: Location,
     },
+    /// A scope was written in another layout.
+    ScopeConverted {
+        /// The scope.
+        scope: Oid,
+        /// Its principal key.
+        key: PrincipalKeyName,
+        /// Where that is.
+        provider: ProviderId,
+        /// How many internal keys there are.
+        keys: usize,
+    },
     /// A file was converted to another version.
     Converted {
         /// The file in `pg_tde/`.
@@ -159,6 +170,7 @@ impl Step {
             Self::RelationKeyFreed { .. } => "relation_key_freed",
             Self::WalRangeAppended { .. } => "wal_range_appended",
             Self::WalRangeStarted { .. } => "wal_range_started",
+            Self::ScopeConverted { .. } => "scope_converted",
             Self::Converted { .. } => "converted",
             Self::KeysVersion { written: true } => "keys_version_written",
             Self::KeysVersion { written: false } => "keys_version_removed",
@@ -205,6 +217,12 @@ impl fmt::Display for Step {
                 write!(f, "append WAL range {index} ({})", kind_name(*kind))
             }
             Self::WalRangeStarted { index, start } => write!(f, "begin WAL range {index} at {start}"),
+            Self::ScopeConverted { scope, key, provider, keys } => write!(
+                f,
+                "write {} under principal key \"{key}\" of provider {provider}: {keys} internal {}",
+                ScopeName(*scope),
+                if *keys == 1 { "key" } else { "keys" }
+            ),
             Self::Converted { file, from, to, keys } => write!(
                 f,
                 "convert {file} from version {} to {}: {keys} internal {}",
