@@ -40,7 +40,7 @@ use tde_wal::RangeEntry;
 pub use fingerprint::Fingerprint;
 pub use key_file::KeyFile;
 pub use provider_config::ProviderConfig;
-#[cfg(any(test, feature = "testing"))]
+#[cfg(any(test, feature = "testing", feature = "fuzzing"))]
 #[doc(hidden)]
 pub use seal::seal_with_nonce;
 pub use seal::{Header, seal};
