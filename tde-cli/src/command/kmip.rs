@@ -2,6 +2,8 @@
 
 pub(crate) mod decode;
 pub(crate) mod encode;
+pub(crate) mod init;
+pub(crate) mod serve;
 mod source;
 
 use clap::Subcommand;
@@ -13,11 +15,15 @@ use crate::failure::{Failure, Status};
 pub(crate) enum KmipCommand {
     Decode(decode::DecodeArgs),
     Encode(encode::EncodeArgs),
+    Init(init::InitArgs),
+    Serve(Box<serve::ServeArgs>),
 }
 
 pub(crate) fn run(command: &KmipCommand) -> Result<Status, Failure> {
     match command {
         KmipCommand::Decode(args) => decode::run(args),
         KmipCommand::Encode(args) => encode::run(args),
+        KmipCommand::Init(args) => init::run(args),
+        KmipCommand::Serve(args) => serve::run(args),
     }
 }
