@@ -11,6 +11,7 @@ mod edit;
 mod jobs;
 mod keys;
 mod kmip;
+mod kmip_serve;
 mod master_key;
 mod output;
 mod partial;
