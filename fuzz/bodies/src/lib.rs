@@ -10,12 +10,14 @@
 
 mod core;
 mod kmip;
+mod kmip_client;
 
 pub use core::{keystream, page_cipher};
 pub use kmip::{
     kmip_items, kmip_json, kmip_lenient_messages, kmip_messages, kmip_peer, kmip_texts, kmip_versions,
     kmip_xml,
 };
+pub use kmip_client::kmip_client;
 
 pub use tde_keyfile::fuzzing::postgres::{
     control_file, data_page, filenode_map, path as data_paths, relation_file,
@@ -58,4 +60,5 @@ pub const TARGETS: &[Target] = &[
     ("kmip_xml", kmip_xml),
     ("kmip_texts", kmip_texts),
     ("kmip_peer", kmip_peer),
+    ("kmip_client", kmip_client),
 ];
