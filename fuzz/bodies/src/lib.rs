@@ -15,7 +15,7 @@ mod kmip_client;
 pub use core::{keystream, page_cipher};
 pub use kmip::{
     kmip_items, kmip_json, kmip_lenient_messages, kmip_messages, kmip_peer, kmip_texts, kmip_versions,
-    kmip_xml,
+    kmip_xml, same_as_kmip_ttlv,
 };
 pub use kmip_client::kmip_client;
 
