@@ -85,7 +85,10 @@ fn problem(cluster: &Cluster, provider: &Provider, keys: &OpenOptions) -> Option
     };
     match places_of(provider, cluster.directory(), keys) {
         Err(error) => {
-            return judged(error.to_string(), "make it available, or set it right with `tde provider change`");
+            return judged(
+                error.to_string(),
+                "make it available, or set it right with `tde provider change`",
+            );
         }
         Ok(places) if places.is_empty() => {
             // Its keys may have been given by file.
