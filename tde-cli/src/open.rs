@@ -146,9 +146,9 @@ pub(crate) fn options(keys: &KeyArgs, data_directory: &Path) -> Result<OpenOptio
         check_readable(&key.file, "principal key file")?;
         options = options.principal_key(name::<PrincipalKeyName>(&key.name)?, &key.file);
     }
-    for key in &keys.master_keys {
+    for key in &keys.protected_keys {
         check_readable(&key.file, "master key file")?;
-        let source = Box::new(Asker::of_file(keys.master_key_passphrase_file.as_deref()));
+        let source = Box::new(Asker::of_file(keys.passphrase_file.as_deref()));
         let name = name::<PrincipalKeyName>(&key.name)?;
         let opening = master_key::OpenOptions::default();
         options = options.provider(Arc::new(MasterKeyProvider::locked(name, &key.file, opening, source)));
@@ -171,7 +171,7 @@ fn check_readable(path: &Path, what: &str) -> Result<(), Failure> {
         Ok(_) => Ok(()),
         Err(error) => Err(Failure::new(error)
             .context(format!("{what} {}", path.display()))
-            .advise("check the path given to `--keyring`, `--principal-key` or `--master-key`")),
+            .advise("check the path given to `--keyring`, `--principal-key` or `--protected-key`")),
     }
 }
 
@@ -200,8 +200,8 @@ fn warn_of_unused(cluster: &Cluster, keys: &KeyArgs) -> Result<(), Failure> {
             );
         }
     }
-    let master_keys = keys.master_keys.iter().map(|key| (key, "--master-key"));
-    for (key, option) in keys.principal_keys.iter().map(|key| (key, "--principal-key")).chain(master_keys) {
+    let protected_keys = keys.protected_keys.iter().map(|key| (key, "--protected-key"));
+    for (key, option) in keys.principal_keys.iter().map(|key| (key, "--principal-key")).chain(protected_keys) {
         let wanted = name::<PrincipalKeyName>(&key.name)?;
         let known = cluster
             .scopes()

@@ -40,16 +40,16 @@ pub(crate) struct KeyArgs {
 
     /// Read the principal key NAME from the master key FILE, which a passphrase protects; repeatable
     #[arg(
-        long = "master-key",
+        long = "protected-key",
         help_heading = HEADING,
         value_name = "NAME=FILE",
         value_parser = OsStringValueParser::new().try_map(PrincipalKeyArg::parse)
     )]
-    pub(crate) master_keys: Vec<PrincipalKeyArg>,
+    pub(crate) protected_keys: Vec<PrincipalKeyArg>,
 
-    /// Read the passphrase of the master key from FILE instead of asking for it
-    #[arg(long, help_heading = HEADING, value_name = "FILE", requires = "master_keys")]
-    pub(crate) master_key_passphrase_file: Option<PathBuf>,
+    /// Read the passphrase of `--protected-key` from FILE instead of asking for it
+    #[arg(long, help_heading = HEADING, value_name = "FILE", requires = "protected_keys")]
+    pub(crate) passphrase_file: Option<PathBuf>,
 
     /// Reach a key server in another way than its record says; repeatable
     ///
@@ -100,8 +100,8 @@ impl TargetKeyArgs {
         KeyArgs {
             keyrings: self.to_keyrings.clone(),
             principal_keys: self.to_principal_keys.clone(),
-            master_keys: Vec::new(),
-            master_key_passphrase_file: None,
+            protected_keys: Vec::new(),
+            passphrase_file: None,
             provider_options: self.to_provider_options.clone(),
             offline: self.to_offline,
         }
