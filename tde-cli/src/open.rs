@@ -201,7 +201,8 @@ fn warn_of_unused(cluster: &Cluster, keys: &KeyArgs) -> Result<(), Failure> {
         }
     }
     let protected_keys = keys.protected_keys.iter().map(|key| (key, "--protected-key"));
-    for (key, option) in keys.principal_keys.iter().map(|key| (key, "--principal-key")).chain(protected_keys) {
+    for (key, option) in keys.principal_keys.iter().map(|key| (key, "--principal-key")).chain(protected_keys)
+    {
         let wanted = name::<PrincipalKeyName>(&key.name)?;
         let known = cluster
             .scopes()
