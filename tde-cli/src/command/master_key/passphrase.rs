@@ -80,6 +80,11 @@ pub(crate) struct Asker {
 }
 
 impl Asker {
+    /// For a file that exists, whose passphrase is in another file or asked for.
+    pub(crate) fn of_file(passphrase_file: Option<&Path>) -> Self {
+        Self { current: Origin::new(passphrase_file, None), fresh: Origin::Terminal }
+    }
+
     /// For a file that exists.
     pub(crate) fn existing(args: &PassphraseArgs) -> Self {
         let current = Origin::new(args.passphrase_file.as_deref(), args.passphrase_fd);
