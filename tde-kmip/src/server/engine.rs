@@ -49,6 +49,7 @@ mod access;
 mod answered;
 mod attributes;
 mod batch;
+mod crypto;
 mod envelope;
 mod failure;
 mod identity;

@@ -1,12 +1,18 @@
 //! The operations, a file for each family.
 
+mod archive;
 mod attribute;
+mod cipher;
+mod digest;
 mod lifecycle;
 mod locate;
 mod make;
 mod query;
+mod rekey;
 mod retrieve;
 mod trivial;
+mod usage;
+mod using;
 
 use tde_kmip_codec::{
     message::RequestBatchItem,
@@ -23,18 +29,31 @@ use super::{
 pub(super) const SUPPORTED: &[Operation] = &[
     Operation::CREATE,
     Operation::REGISTER,
+    Operation::RE_KEY,
     Operation::LOCATE,
+    Operation::CHECK,
     Operation::GET,
     Operation::GET_ATTRIBUTES,
     Operation::GET_ATTRIBUTE_LIST,
     Operation::ADD_ATTRIBUTE,
     Operation::MODIFY_ATTRIBUTE,
     Operation::DELETE_ATTRIBUTE,
+    Operation::OBTAIN_LEASE,
+    Operation::GET_USAGE_ALLOCATION,
     Operation::ACTIVATE,
     Operation::REVOKE,
     Operation::DESTROY,
+    Operation::ARCHIVE,
+    Operation::RECOVER,
     Operation::QUERY,
     Operation::DISCOVER_VERSIONS,
+    Operation::ENCRYPT,
+    Operation::DECRYPT,
+    Operation::MAC,
+    Operation::MAC_VERIFY,
+    Operation::RNG_RETRIEVE,
+    Operation::RNG_SEED,
+    Operation::HASH,
     Operation::LOG,
     Operation::ADJUST_ATTRIBUTE,
     Operation::SET_ATTRIBUTE,
@@ -51,6 +70,19 @@ pub(super) fn run(batch: &mut Batch<'_>, item: &RequestBatchItem<'_>) -> Outcome
     match &item.payload {
         RequestPayload::Create(request) => make::create(batch, request),
         RequestPayload::Register(request) => make::register(batch, request),
+        RequestPayload::ReKey(request) => rekey::re_key(batch, request),
+        RequestPayload::Check(request) => usage::check(batch, request),
+        RequestPayload::ObtainLease(request) => usage::obtain_lease(batch, request),
+        RequestPayload::GetUsageAllocation(request) => usage::get_usage_allocation(batch, request),
+        RequestPayload::Archive(request) => archive::archive(batch, request),
+        RequestPayload::Recover(request) => archive::recover(batch, request),
+        RequestPayload::Encrypt(request) => cipher::encrypt(batch, request),
+        RequestPayload::Decrypt(request) => cipher::decrypt(batch, request),
+        RequestPayload::Mac(request) => digest::mac(batch, request),
+        RequestPayload::MacVerify(request) => digest::mac_verify(batch, request),
+        RequestPayload::Hash(request) => digest::hash(batch, request),
+        RequestPayload::RngRetrieve(request) => digest::rng_retrieve(batch, request),
+        RequestPayload::RngSeed(request) => digest::rng_seed(batch, request),
         RequestPayload::Locate(request) => locate::locate(batch, request),
         RequestPayload::Get(request) => retrieve::get(batch, request),
         RequestPayload::GetAttributes(request) => attribute::get(batch, request),

@@ -102,7 +102,7 @@ impl Default for EngineOptions {
             max_located: 100_000,
             max_random: 64 << 10,
             max_clock_skew: None,
-            lease_time: None,
+            lease_time: Some(3600),
             server_name: "tde-kmip".to_owned(),
             authenticator: None,
             clock: Arc::new(SystemClock),

@@ -24,6 +24,15 @@ impl NewAttributes {
         Self { object_type, version, set: AttributeSet::default() }
     }
 
+    /// An object that takes over attributes of another.
+    pub(in crate::server::engine) fn inheriting(
+        object_type: ObjectType,
+        version: ProtocolVersion,
+        set: AttributeSet,
+    ) -> Self {
+        Self { object_type, version, set }
+    }
+
     /// Attributes that give way to those that come later: of a template, or common to both keys of a pair.
     pub(in crate::server::engine) fn add_weak<'a>(
         &mut self,

@@ -198,6 +198,11 @@ impl Object {
         }
     }
 
+    /// Whether it was archived and not recovered yet.
+    pub(in crate::server::engine) fn is_archived(&self) -> bool {
+        self.attributes.has_tag(tag::ARCHIVE_DATE)
+    }
+
     /// Sets an attribute that only the server sets.
     pub(in crate::server::engine) fn set(&mut self, value: AttributeValue<'_>) -> Outcome {
         put(&mut self.attributes, value)

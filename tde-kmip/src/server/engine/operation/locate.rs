@@ -137,6 +137,7 @@ impl Search {
             ObjectState::Destroyed | ObjectState::DestroyedCompromised => {
                 StorageStatusMask::DESTROYED_STORAGE
             }
+            _ if object.is_archived() => StorageStatusMask::ARCHIVAL_STORAGE,
             _ => StorageStatusMask::ON_LINE_STORAGE,
         };
         self.storage.contains(kind)

@@ -74,6 +74,17 @@ fn check_secrecy(object: &Object, wrapped: bool) -> Outcome {
 
 /// Whether the state of the object allows the operation.
 pub(super) fn check_state(batch: &Batch<'_>, operation: Operation, object: &Object) -> Outcome {
+    let always = matches!(
+        operation,
+        Operation::GET_ATTRIBUTES | Operation::GET_ATTRIBUTE_LIST | Operation::RECOVER | Operation::DESTROY
+    );
+    if object.is_archived() && !always {
+        return Err(Failure::exactly(
+            ResultReason::OBJECT_ARCHIVED,
+            "the object is archived; recover it first",
+        )
+        .into());
+    }
     let decided = state::decide(operation, None, object.object_type, object.state, batch.version);
     decided.map(|_| ()).map_err(|reason| refused(operation, object, reason))
 }
