@@ -108,7 +108,10 @@ fn until_closed(mut tls: impl Read) -> Duration {
             Ok(0) => return since.elapsed(),
             Ok(_) => {}
             Err(error) => {
-                assert!(!matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{error}");
+                assert!(
+                    !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut),
+                    "{error}"
+                );
                 return since.elapsed();
             }
         }
@@ -239,7 +242,9 @@ fn slow_and_silent_peers_are_cut_off() {
     let mut slow = served.connect("client").unwrap();
     let since = Instant::now();
     for byte in query().iter().cycle() {
-        if slow.write_all(&[*byte]).and_then(|()| slow.flush()).is_err() || since.elapsed() > Duration::from_secs(10) {
+        if slow.write_all(&[*byte]).and_then(|()| slow.flush()).is_err()
+            || since.elapsed() > Duration::from_secs(10)
+        {
             break;
         }
         thread::sleep(Duration::from_millis(50));
@@ -253,7 +258,8 @@ fn slow_and_silent_peers_are_cut_off() {
 
 #[test]
 fn a_peer_that_takes_no_answers_is_cut_off() {
-    let served = Served::start(Limits::default().request(Duration::from_millis(500)).idle(Duration::from_secs(60)));
+    let served =
+        Served::start(Limits::default().request(Duration::from_millis(500)).idle(Duration::from_secs(60)));
     let mut tls = served.connect("client").unwrap();
     tls.sock.set_write_timeout(Some(Duration::from_secs(15))).unwrap();
     let since = Instant::now();
@@ -285,7 +291,10 @@ fn garbage_ends_its_own_connection_only() {
         let mut tls = served.connect("client").unwrap();
         let [a, b, c, d] = length.to_be_bytes();
         tls.write_all(&[0x42, 0, 0x78, 1, a, b, c, d]).and_then(|()| tls.flush()).unwrap();
-        assert_eq!(status(&mut tls), Ok((ResultStatus::OPERATION_FAILED, Some(ResultReason::INVALID_MESSAGE))));
+        assert_eq!(
+            status(&mut tls),
+            Ok((ResultStatus::OPERATION_FAILED, Some(ResultReason::INVALID_MESSAGE)))
+        );
         until_closed(tls);
     }
     // Whole messages of nonsense are answered, and the connection goes on.

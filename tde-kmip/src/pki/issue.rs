@@ -80,7 +80,9 @@ impl Authority {
         for host in hosts {
             params.subject_alt_names.push(match host {
                 Host::Address(address) => SanType::IpAddress(*address),
-                Host::Name(name) => SanType::DnsName(Ia5String::try_from(name.as_str()).map_err(certificate)?),
+                Host::Name(name) => {
+                    SanType::DnsName(Ia5String::try_from(name.as_str()).map_err(certificate)?)
+                }
             });
         }
         // Longer host names than a common name holds are in the alternative names all the same.

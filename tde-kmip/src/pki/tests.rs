@@ -51,7 +51,10 @@ fn a_directory_holds_what_both_sides_need_and_openssl_agrees() {
             "TLS Web Server Authentication",
             "CN = kms.example.com",
         ] {
-            assert!(text.contains(expected) || text.contains(&expected.replace(" = ", "=")), "{expected}: {text}");
+            assert!(
+                text.contains(expected) || text.contains(&expected.replace(" = ", "=")),
+                "{expected}: {text}"
+            );
         }
     }
 }
@@ -81,7 +84,10 @@ fn what_cannot_be_is_refused() {
         let refused = Pki::init(directory, &[host("localhost")], &[name], &options);
         assert!(matches!(refused, Err(PkiError::ClientName { .. })), "{name:?}");
     }
-    assert!(matches!(Pki::init(directory, &[host("x")], &["a", "a"], &options), Err(PkiError::ClientName { .. })));
+    assert!(matches!(
+        Pki::init(directory, &[host("x")], &["a", "a"], &options),
+        Err(PkiError::ClientName { .. })
+    ));
     assert!(matches!(Pki::init(directory, &[], &[], &options), Err(PkiError::NoHosts)));
     for days in [0, 36526, u32::MAX] {
         let refused = Pki::init(directory, &[host("x")], &["c"], &options.days(days));

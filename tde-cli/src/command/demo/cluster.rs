@@ -111,7 +111,8 @@ impl DemoCluster {
         let mut draft = editor.draft();
         let name = PROVIDER.parse().map_err(Failure::new)?;
         draft.add_provider(Oid::PG_GLOBAL, name, kind, options).map_err(failure)?;
-        editor.apply(draft.finish("record the key server")).map_err(failure)?;
+        let edit = draft.finish("record the key server");
+        editor.apply(edit).map_err(failure)?;
         Ok(())
     }
 
@@ -150,7 +151,8 @@ impl DemoCluster {
             .map_err(failure)?;
         let start = Location::new(TimelineId::FIRST, Lsn::new(WAL_START));
         draft.start_wal_range(start).map_err(failure)?;
-        editor.apply(draft.finish("set up encryption")).map_err(failure)?;
+        let edit = draft.finish("set up encryption");
+        editor.apply(edit).map_err(failure)?;
         Ok(())
     }
 
@@ -207,7 +209,8 @@ impl DemoCluster {
         for (scope, name) in [(Oid::new(DATABASE), database), (Oid::PG_GLOBAL, server)] {
             draft.rotate(scope, &key_of(editor.files(), name)?).map_err(failure)?;
         }
-        editor.apply(draft.finish("rotate the principal keys")).map_err(failure)?;
+        let edit = draft.finish("rotate the principal keys");
+        editor.apply(edit).map_err(failure)?;
         Ok(TABLES.len() + 1)
     }
 
