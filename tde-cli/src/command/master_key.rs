@@ -4,7 +4,7 @@ mod arguments;
 mod failure;
 mod init;
 mod lock;
-mod passphrase;
+pub(crate) mod passphrase;
 mod report;
 mod rotate;
 mod status;

@@ -43,7 +43,9 @@ const SOON: i64 = 30 * 24 * 3600;
 #[derive(Debug)]
 pub struct KmipProvider {
     client: Client,
-    settings: KmipSettings,
+    place: String,
+    /// What our own certificate says, if there are settings to read it by.
+    settings: Option<KmipSettings>,
 }
 
 impl KmipProvider {
@@ -52,10 +54,17 @@ impl KmipProvider {
     /// # Errors
     /// [`ProviderErrorKind::Options`].
     pub fn new(settings: KmipSettings) -> Result<Self, ProviderError> {
+        let place = format!("KMIP server {}", settings.servers_text());
         match settings.client() {
-            Ok(client) => Ok(Self { client, settings }),
-            Err(error) => Err(options_error(place(&settings), error)),
+            Ok(client) => Ok(Self { client, place, settings: Some(settings) }),
+            Err(error) => Err(options_error(place, error)),
         }
+    }
+
+    /// The server behind a client of the application's own; `place` is what messages call it.
+    #[must_use]
+    pub fn with_client(client: Client, place: impl Into<String>) -> Self {
+        Self { client, place: place.into(), settings: None }
     }
 
     /// The client, for what a provider does not do.
@@ -119,7 +128,7 @@ impl KeyProvider for KmipProvider {
     }
 
     fn place(&self) -> String {
-        place(&self.settings)
+        self.place.clone()
     }
 
     fn store(&self, name: &PrincipalKeyName, key: &PrincipalKey) -> Result<(), ProviderError> {
@@ -193,9 +202,10 @@ impl KeyProvider for KmipProvider {
         let facts = self.client.connect().map_err(|error| self.error(error))?;
         let mut check = ProviderCheck::new();
         describe(&facts, &mut check);
-        match self.settings.identity() {
-            Ok(Some(identity)) => certificate("client certificate", identity.certificate(), &mut check),
-            Ok(None) => {
+        match self.settings.as_ref().map(KmipSettings::identity).transpose() {
+            Ok(None) => {}
+            Ok(Some(Some(identity))) => certificate("client certificate", identity.certificate(), &mut check),
+            Ok(Some(None)) => {
                 check.warn("client certificate", "none is shown: few servers know their clients otherwise")
             }
             Err(error) => return Err(options_error(self.place(), error)),
@@ -259,10 +269,6 @@ fn raw_key(found: &Retrieved) -> Result<Option<PrincipalKey>, &'static str> {
         return Err("the server gives the key out wrapped, or not at all");
     }
     Ok(found.key_material().and_then(|bytes| PrincipalKey::from_slice(bytes).ok()))
-}
-
-fn place(settings: &KmipSettings) -> String {
-    format!("KMIP server {}", settings.servers_text())
 }
 
 fn options_error(place: String, error: SettingsError) -> ProviderError {

@@ -74,12 +74,17 @@ impl Origin {
 
 /// Asks or reads, when the library wants a passphrase.
 #[derive(Debug)]
-pub(super) struct Asker {
+pub(crate) struct Asker {
     current: Origin,
     fresh: Origin,
 }
 
 impl Asker {
+    /// For a file that exists, whose passphrase is in another file or asked for.
+    pub(crate) fn of_file(passphrase_file: Option<&Path>) -> Self {
+        Self { current: Origin::new(passphrase_file, None), fresh: Origin::Terminal }
+    }
+
     /// For a file that exists.
     pub(super) fn existing(args: &PassphraseArgs) -> Self {
         let current = Origin::new(args.passphrase_file.as_deref(), args.passphrase_fd);
