@@ -145,7 +145,13 @@ fn agrees(wanted: &Node, has: &Node, generated: bool, operation: Operation) -> b
                     .zip(has.find(tag::ATTRIBUTE_VALUE))
                     .is_some_and(|(wanted, has)| agrees(wanted, has, generated, operation)));
     }
-    if chosen(wanted.tag) || (generated && matches!(wanted.tag, tag::KEY_MATERIAL | tag::KEY | tag::DATA | tag::MAC_DATA | tag::AUTHENTICATED_ENCRYPTION_TAG)) {
+    if chosen(wanted.tag)
+        || (generated
+            && matches!(
+                wanted.tag,
+                tag::KEY_MATERIAL | tag::KEY | tag::DATA | tag::MAC_DATA | tag::AUTHENTICATED_ENCRYPTION_TAG
+            ))
+    {
         return true;
     }
     if operation == Operation::RNG_RETRIEVE && wanted.tag == tag::DATA {

@@ -2,8 +2,8 @@
 
 use tde_kmip_codec::{
     attribute::{
-        AttributeValue, CertificateIdentifier, CertificateIssuer, CertificateSubject, X509CertificateIdentifier,
-        X509CertificateIssuer, X509CertificateSubject,
+        AttributeValue, CertificateIdentifier, CertificateIssuer, CertificateSubject,
+        X509CertificateIdentifier, X509CertificateIssuer, X509CertificateSubject,
     },
     object::Certificate,
     spec::enumeration::{CertificateType, CryptographicAlgorithm, DigitalSignatureAlgorithm, KeyFormatType},
@@ -103,15 +103,16 @@ fn add(set: &mut AttributeSet, value: AttributeValue<'_>) -> Outcome {
 
 /// The parts of a name, in the order of the certificate.
 fn parts(name: &X509Name<'_>) -> Vec<(&'static str, String)> {
-    let all = name.iter_attributes().filter_map(|part| {
-        Some((short_name(part.attr_type())?, part.as_str().ok()?.to_owned()))
-    });
+    let all = name
+        .iter_attributes()
+        .filter_map(|part| Some((short_name(part.attr_type())?, part.as_str().ok()?.to_owned())));
     all.collect()
 }
 
 /// A name as RFC 4514 writes it: the last part first.
 fn text(name: &X509Name<'_>) -> String {
-    let parts: Vec<String> = parts(name).into_iter().rev().map(|(kind, value)| format!("{kind}={value}")).collect();
+    let parts: Vec<String> =
+        parts(name).into_iter().rev().map(|(kind, value)| format!("{kind}={value}")).collect();
     parts.join(",")
 }
 

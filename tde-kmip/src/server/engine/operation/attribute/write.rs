@@ -98,7 +98,9 @@ pub(in crate::server::engine::operation) fn set(
 ) -> Outcome {
     let mut object = changeable(batch, Operation::SET_ATTRIBUTE, request.unique_identifier)?;
     let key = key_of(&request.new_attribute)?;
-    if !single_valued(&key, object.object_type, batch.version) && object.attributes.instances(&key).count() > 1 {
+    if !single_valued(&key, object.object_type, batch.version)
+        && object.attributes.instances(&key).count() > 1
+    {
         may(ClientMay::Change, &key, object.object_type, object.state, batch.version)?;
         let message = "the attribute may have several values; add or modify one";
         return Err(Failure::new(Why::Exactly(ResultReason::MULTI_VALUED_ATTRIBUTE), message).into());
