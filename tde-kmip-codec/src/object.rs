@@ -24,9 +24,9 @@ pub use self::{
     },
 };
 use crate::{
-    codec::{Decoder, Encoder, FieldValue, Found},
+    codec::{Decoder, Encoder, Failed, FieldValue, Found},
     spec::{Versions, enumeration::ObjectType, tag},
-    ttlv::{ErrorKind, Leniency, Tag, error::Fault},
+    ttlv::{ErrorKind, Leniency, Tag},
 };
 
 macro_rules! objects {
@@ -58,24 +58,24 @@ macro_rules! objects {
                 }
             }
 
-            pub(crate) fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+            pub(crate) fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
                 match found.tag() {
                     $(tag::$tag => {
                         check_version($versions, found, d)?;
                         $variant::decode(found, d).map(Self::$variant)
                     })+
-                    tag => Err(Fault::new(ErrorKind::UnknownField { tag }, found.offset())),
+                    tag => Err(d.fail_at(ErrorKind::UnknownField { tag }, found)),
                 }
             }
 
             /// Checks without building.
-            pub(crate) fn probe(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<(), Fault> {
+            pub(crate) fn probe(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<(), Failed> {
                 match found.tag() {
                     $(tag::$tag => {
                         check_version($versions, found, d)?;
                         $variant::probe(found, d).map(|_| ())
                     })+
-                    tag => Err(Fault::new(ErrorKind::UnknownField { tag }, found.offset())),
+                    tag => Err(d.fail_at(ErrorKind::UnknownField { tag }, found)),
                 }
             }
 
@@ -129,10 +129,10 @@ pub(crate) fn is_object(tag: Tag) -> bool {
 }
 
 #[inline]
-fn check_version(versions: Versions, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Fault> {
+fn check_version(versions: Versions, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Failed> {
     if versions.covers(d.cx.version) {
         return Ok(());
     }
     let kind = ErrorKind::FieldNotInVersion { tag: found.tag() };
-    d.tolerate(Leniency::OTHER_VERSIONS, kind, found.offset())
+    d.tolerate_at(Leniency::OTHER_VERSIONS, kind, found)
 }

@@ -15,7 +15,7 @@ impl<'a> ManagedObject<'a> {
     pub fn from_item(input: &'a [u8], version: ProtocolVersion, options: Options) -> Result<Self, Error> {
         let decoder = Decoder::new(input, version, options, None);
         let decoded = decoder.root().and_then(|found| Self::decode(found, &decoder));
-        decoded.map_err(|fault| Error::in_input(fault, input))
+        decoded.map_err(|failed| decoder.error(failed))
     }
 
     /// Encodes the object under its own tag and returns the part of `buffer` that it takes.
