@@ -32,11 +32,11 @@ mod settings;
 #[cfg(feature = "vault")]
 mod vault;
 
+#[cfg(feature = "vault")]
+pub use self::vault::{VaultError, VaultProvider, VaultSettings};
 pub use self::{
     connector::Connector,
     kmip::KmipProvider,
     overrides::{OverrideError, ProviderOverride},
     settings::{KmipSettings, SettingsError},
 };
-#[cfg(feature = "vault")]
-pub use self::vault::{VaultError, VaultProvider, VaultSettings};

@@ -102,7 +102,10 @@ fn keys_are_made_once_got_and_listed() {
     assert_eq!(fixture.server.versions("db-key").len(), 1);
     let requests = fixture.server.requests();
     assert!(requests.contains(&format!("GET /v1/{MOUNT}/data/db-key HTTP/1.1")), "{requests:?}");
-    assert!(requests.contains(&format!("GET /v1/{MOUNT}/metadata/folder/?list=true HTTP/1.1")), "{requests:?}");
+    assert!(
+        requests.contains(&format!("GET /v1/{MOUNT}/metadata/folder/?list=true HTTP/1.1")),
+        "{requests:?}"
+    );
 }
 
 #[test]
@@ -264,7 +267,9 @@ fn a_server_that_is_not_there_and_addresses_that_are_none_are_told_apart() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let provider = VaultProvider::new(settings(&format!("http://127.0.0.1:{port}"))).unwrap();
     assert_eq!(kind_of(provider.principal_key(&name("key"))).0, ProviderErrorKind::Unavailable);
-    for url in ["", "127.0.0.1:8200", "ftp://a", "http://", "http://a/?x", "http://user:pass@a", "http://a/#x"] {
+    for url in
+        ["", "127.0.0.1:8200", "ftp://a", "http://", "http://a/?x", "http://user:pass@a", "http://a/#x"]
+    {
         assert_eq!(kind_of(VaultProvider::new(settings(url))).0, ProviderErrorKind::Options, "{url}");
     }
     // Bytes that are no HTTP.

@@ -11,9 +11,7 @@ use tde_keyfile::{
     PrincipalKeyName,
     cluster::Provider,
     format::provider_options::ProviderOptions,
-    provider::{
-        KeyProvider, NamedKey, ProviderCheck, ProviderConnector, ProviderError, ProviderErrorKind,
-    },
+    provider::{KeyProvider, NamedKey, ProviderCheck, ProviderConnector, ProviderError, ProviderErrorKind},
 };
 
 use super::{KmipProvider, KmipSettings, ProviderOverride};

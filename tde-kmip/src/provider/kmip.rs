@@ -148,7 +148,9 @@ impl KeyProvider for KmipProvider {
             return Ok(());
         }
         let what = match self.client.destroy(&own) {
-            Ok(()) => format!("another client registered \"{text}\" at the same time; ours was destroyed again"),
+            Ok(()) => {
+                format!("another client registered \"{text}\" at the same time; ours was destroyed again")
+            }
             Err(error) => format!(
                 "another client registered \"{text}\" at the same time, and ours, {own}, could not be destroyed: \
                  {error}"
@@ -159,7 +161,8 @@ impl KeyProvider for KmipProvider {
 
     /// The names of all symmetric keys that this client may see; those of other applications are among them.
     fn list(&self) -> Result<Vec<PrincipalKeyName>, ProviderError> {
-        let symmetric = Attribute { index: None, value: AttributeValue::ObjectType(ObjectType::SYMMETRIC_KEY) };
+        let symmetric =
+            Attribute { index: None, value: AttributeValue::ObjectType(ObjectType::SYMMETRIC_KEY) };
         let located = self.client.locate(&[symmetric], None).map_err(|error| self.error(error))?;
         let ids = located.unique_identifiers;
         if ids.len() > MAX_LISTED {
@@ -168,7 +171,8 @@ impl KeyProvider for KmipProvider {
         }
         let mut names = Vec::new();
         for id in &ids {
-            let attributes = match self.client.get_attributes(id, &[AttributeReference::Standard(tag::NAME)]) {
+            let attributes = match self.client.get_attributes(id, &[AttributeReference::Standard(tag::NAME)])
+            {
                 Ok(attributes) => attributes,
                 // Destroyed in between.
                 Err(error) if error.is_not_found() => continue,
@@ -191,16 +195,22 @@ impl KeyProvider for KmipProvider {
         describe(&facts, &mut check);
         match self.settings.identity() {
             Ok(Some(identity)) => certificate("client certificate", identity.certificate(), &mut check),
-            Ok(None) => check.warn("client certificate", "none is shown: few servers know their clients otherwise"),
+            Ok(None) => {
+                check.warn("client certificate", "none is shown: few servers know their clients otherwise")
+            }
             Err(error) => return Err(options_error(self.place(), error)),
         }
         match self.client.query(&[QueryFunction::QUERY_OPERATIONS]) {
             Ok(server) if server.operations.is_empty() => {}
             Ok(server) => {
                 let needed = [Operation::LOCATE, Operation::GET, Operation::REGISTER];
-                let missing: Vec<_> = needed.iter().filter(|needed| !server.operations.contains(needed)).collect();
+                let missing: Vec<_> =
+                    needed.iter().filter(|needed| !server.operations.contains(needed)).collect();
                 if missing.is_empty() {
-                    check.good("operations", format!("{}, with Locate, Get and Register", server.operations.len()));
+                    check.good(
+                        "operations",
+                        format!("{}, with Locate, Get and Register", server.operations.len()),
+                    );
                 }
                 for missing in missing {
                     check.warn("operations", format!("the server says that it has no {missing}"));
@@ -209,9 +219,14 @@ impl KeyProvider for KmipProvider {
             Err(error) => check.warn("operations", error.to_string()),
         }
         // The same request as for a key, so that a missing permission shows.
-        let symmetric = Attribute { index: None, value: AttributeValue::ObjectType(ObjectType::SYMMETRIC_KEY) };
+        let symmetric =
+            Attribute { index: None, value: AttributeValue::ObjectType(ObjectType::SYMMETRIC_KEY) };
         let located = self.client.locate(&[symmetric], Some(1)).map_err(|error| self.error(error))?;
-        let text = if located.unique_identifiers.is_empty() { "no symmetric key is to be seen" } else { "to be seen" };
+        let text = if located.unique_identifiers.is_empty() {
+            "no symmetric key is to be seen"
+        } else {
+            "to be seen"
+        };
         check.good("keys", text);
         Ok(check)
     }

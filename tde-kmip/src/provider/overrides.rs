@@ -134,9 +134,12 @@ impl KmipSettings {
             "serverName" => self.server_name = Some(value.into()),
             "username" => self.username = Some(value.into()),
             "passwordPath" => self.password_path = Some(path()),
-            "version" => self.versions = vec![parse_version(value).ok_or_else(|| {
-                given.bad_value("expected a version of KMIP from 1.0 to 2.1")
-            })?],
+            "version" => {
+                self.versions = vec![
+                    parse_version(value)
+                        .ok_or_else(|| given.bad_value("expected a version of KMIP from 1.0 to 2.1"))?,
+                ]
+            }
             "timeout" => {
                 self.request_timeout = given.seconds()?;
                 self.connect_timeout = self.connect_timeout.min(self.request_timeout);

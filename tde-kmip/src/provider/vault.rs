@@ -77,7 +77,8 @@ impl VaultProvider {
         depth: usize,
         names: &mut Vec<PrincipalKeyName>,
     ) -> Result<(), VaultError> {
-        let path = format!("{}/metadata/{}?list=true", self.settings.mount(), path::encode(folder.as_bytes()));
+        let path =
+            format!("{}/metadata/{}?list=true", self.settings.mount(), path::encode(folder.as_bytes()));
         let answer = self.get(&path)?;
         let entries = match answer.status {
             // Nothing is there.
@@ -160,7 +161,10 @@ impl KeyProvider for VaultProvider {
             use std::os::unix::fs::MetadataExt as _;
             let mode = metadata.mode() & 0o777;
             if mode & 0o007 != 0 {
-                check.warn("token", format!("its file has mode {mode:03o}: every user of this machine can get at it"));
+                check.warn(
+                    "token",
+                    format!("its file has mode {mode:03o}: every user of this machine can get at it"),
+                );
             }
         }
         if self.settings.url.starts_with("http://") {
@@ -171,7 +175,9 @@ impl KeyProvider for VaultProvider {
         if answer.status == 200 {
             let found = answer::mount(&answer.body).map_err(|error| self.error(error))?;
             if !found.is_kv_2() {
-                return Err(self.error(VaultError::NotKeyValue2 { mount: mount.into(), found: found.to_string() }));
+                return Err(
+                    self.error(VaultError::NotKeyValue2 { mount: mount.into(), found: found.to_string() })
+                );
             }
             check.good("mount", format!("{mount}: {found}"));
         } else {

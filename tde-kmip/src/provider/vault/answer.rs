@@ -124,7 +124,8 @@ mod tests {
 
     #[test]
     fn the_fields_are_found_and_nothing_of_them_is_shown_in_errors() {
-        let text = br#"{"request_id":"x","data":{"data":{"key":"a\/b","other":[1]},"metadata":{"version":3}}}"#;
+        let text =
+            br#"{"request_id":"x","data":{"data":{"key":"a\/b","other":[1]},"metadata":{"version":3}}}"#;
         assert_eq!(**key(text).unwrap(), *"a/b");
         for text in [
             &br#"{}"#[..],

@@ -96,7 +96,8 @@ impl Transport {
 
     fn send(&self, url: &str, body: Option<&[u8]>) -> Result<Response<ureq::Body>, VaultError> {
         let token = self.settings.token()?;
-        let header = |bytes: &[u8], what| HeaderValue::from_bytes(bytes).map_err(|_| VaultError::Header { what });
+        let header =
+            |bytes: &[u8], what| HeaderValue::from_bytes(bytes).map_err(|_| VaultError::Header { what });
         let mut token = header(&token, "token")?;
         token.set_sensitive(true);
         let namespace = self.settings.namespace.as_ref();
