@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Value, json};
 use tde_keyfile::edit::{Edit, EditError, EditOptions, Editor, KeyFiles, KeyringEdit, Step, ensure_stopped};
-use tde_keyfile::storage::{After, Before, Change, DiskStorage, Recovery};
+use tde_keyfile::storage::{After, Before, Change, DiskStorage, Error, Recovery};
 
 use crate::args::ClusterArgs;
 use crate::failure::{Failure, Status};
@@ -99,6 +99,8 @@ pub(crate) fn carry_out(
                 }
             })?;
         }
+    } else {
+        edit.rehearse(&storage, data_directory).map_err(failure)?;
     }
     let mut out = Printer::new();
     if write.json {
@@ -199,7 +201,10 @@ pub(crate) fn failure(error: EditError) -> Failure {
     let advice = error.advice();
     let failure = match error {
         EditError::Scope(error) => return open::scope_failure(error),
-        error @ (EditError::Format { .. } | EditError::InvalidRange { .. }) => Failure::new(error).wrong(),
+        error @ (EditError::Format { .. }
+        | EditError::InvalidRange { .. }
+        | EditError::RelationLength { .. }
+        | EditError::Storage(Error::Content { .. })) => Failure::new(error).wrong(),
         error => Failure::new(error),
     };
     match advice {

@@ -85,12 +85,8 @@ pub(crate) fn run(args: &RotateArgs) -> Result<Status, Failure> {
 fn plan(args: &RotateArgs, files: &KeyFiles) -> Result<Planned, Failure> {
     let ScopeArg(scope) = args.scope;
     let provider = provider(args, files, scope)?;
-    let (key, keyring) = if args.create {
-        let (key, keyring) = create(args, files, scope, provider)?;
-        (key, Some(keyring))
-    } else {
-        (files.principal_key(provider, &args.key).map_err(failure)?, None)
-    };
+    let made = args.create.then(|| cipher(args, files, scope));
+    let (key, keyring) = new_key(files, provider, &args.key, made)?;
     let mut draft = Draft::new(files);
     draft.rotate(scope, &key).map_err(failure)?;
     let description = match scope {
@@ -112,24 +108,32 @@ fn provider<'f>(args: &RotateArgs, files: &'f KeyFiles, scope: Oid) -> Result<&'
     }
 }
 
-fn create(
-    args: &RotateArgs,
+/// The key of this name: made with the length that `made` says, or asked for.
+pub(crate) fn new_key(
     files: &KeyFiles,
-    scope: Oid,
     provider: &Provider,
-) -> Result<(NewPrincipalKey, KeyringEdit), Failure> {
+    name: &PrincipalKeyName,
+    made: Option<Cipher>,
+) -> Result<(NewPrincipalKey, Option<KeyringEdit>), Failure> {
+    let Some(cipher) = made else {
+        return Ok((files.principal_key(provider, name).map_err(failure)?, None));
+    };
     let keyring = files
         .keyring_path(provider)
         .map_err(|error| failure(error).advise("make the key at the provider, and leave `--create` out"))?;
+    let key = PrincipalKey::random(cipher)?;
+    let edit = add_key(&keyring, name, &key)?;
+    Ok((NewPrincipalKey::new(provider.id(), *name, &key), Some(edit)))
+}
+
+/// The length of a key that is made: as asked for, or as the old one's.
+fn cipher(args: &RotateArgs, files: &KeyFiles, scope: Oid) -> Cipher {
     let old = files.cluster().scope(scope).map(|scope| scope.state());
-    let cipher = match (args.key_bits, old) {
+    match (args.key_bits, old) {
         (Some(bits), _) => bits.cipher(),
         (None, Some(ScopeState::Unlocked(key))) => key.wrap_key().cipher(),
         (None, _) => Cipher::Aes256,
-    };
-    let key = PrincipalKey::random(cipher)?;
-    let edit = add_key(&keyring, &args.key, &key)?;
-    Ok((NewPrincipalKey::new(provider.id(), args.key, &key), edit))
+    }
 }
 
 /// A key to be added to a keyring file.
