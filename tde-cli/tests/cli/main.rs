@@ -7,6 +7,7 @@ mod corpus;
 mod damage;
 mod decrypt;
 mod edit;
+mod faults;
 mod jobs;
 mod keyring;
 mod keys;
