@@ -15,6 +15,7 @@ mod kmip;
 mod master_key;
 mod output;
 mod partial;
+mod readme;
 mod relation_edit;
 mod report;
 mod secrets;
