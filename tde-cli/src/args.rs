@@ -21,7 +21,7 @@ pub(crate) use scope::ScopeArg;
 
 use crate::command::wal::restore;
 use crate::command::{
-    completions, inspect, keyring, kmip, man, master_key, provider, relation, repair, rotate,
+    completions, doctor, inspect, keyring, kmip, man, master_key, provider, relation, repair, rotate,
     scope as scope_command, upgrade, verify, wal,
 };
 use crate::failure::Failure;
@@ -69,6 +69,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Inspect(inspect::InspectArgs),
     Verify(verify::VerifyArgs),
+    Doctor(doctor::DoctorArgs),
     #[command(subcommand)]
     Relation(relation::RelationCommand),
     #[command(subcommand)]

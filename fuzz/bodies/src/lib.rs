@@ -17,6 +17,7 @@ pub use kmip::{
     kmip_xml,
 };
 
+pub use tde_keyfile::fuzzing::one_file::{one_file_keys, one_file_sealed, provider_config};
 pub use tde_keyfile::fuzzing::postgres::{
     control_file, data_page, filenode_map, path as data_paths, relation_file,
 };
@@ -50,6 +51,9 @@ pub const TARGETS: &[Target] = &[
     ("relation_file", relation_file),
     ("journal", journal),
     ("master_key", master_key),
+    ("one_file_keys", one_file_keys),
+    ("one_file_sealed", one_file_sealed),
+    ("provider_config", provider_config),
     ("kmip_items", kmip_items),
     ("kmip_messages", kmip_messages),
     ("kmip_lenient_messages", kmip_lenient_messages),

@@ -12,7 +12,7 @@ use tde_keyfile::format::keyring::KeyringRecords;
 use tde_keyfile::provider::KeyFile;
 use tde_keyfile::storage::{DiskStorage, read_file};
 
-use crate::command::rotate::{KeyBits, add_key};
+use crate::command::rotate::KeyBits;
 use crate::edit::failure;
 use crate::failure::{Failure, Status};
 use crate::output::{self, Printer, WARNING};
@@ -103,9 +103,10 @@ fn add(args: &AddArgs) -> Result<Status, Failure> {
     };
     let bits = bits(&key);
     let made = std::fs::symlink_metadata(&args.file).is_err();
-    let edit: KeyringEdit = add_key(&args.file, &args.key, &key)?;
+    let storage = DiskStorage::new();
+    let edit = KeyringEdit::add_key(&storage, &args.file, &args.key, &key).map_err(failure)?;
     if !args.dry_run {
-        edit.apply(&DiskStorage::new(), "tde").map_err(failure)?;
+        edit.apply(&storage, "tde").map_err(failure)?;
     }
     let mut out = Printer::new();
     if args.json {

@@ -6,7 +6,7 @@ use tde_keyfile::edit::{Draft, Generation, KeyFiles};
 use tde_keyfile::{Oid, PrincipalKeyName};
 
 use crate::args::{ClusterArgs, ScopeArg};
-use crate::command::rotate::{KeyBits, new_key};
+use crate::command::rotate::{KeyBits, find_or_make};
 use crate::edit::{Planned, WriteArgs, carry_out, failure, options};
 use crate::failure::{Failure, Status};
 
@@ -50,7 +50,7 @@ pub(crate) struct CreateArgs {
     #[arg(long, value_name = "PROVIDER", allow_hyphen_values = true)]
     to_provider: String,
 
-    /// Make the key, and add it to the keyring file of the provider
+    /// Make the key, and store it at the provider
     #[arg(long)]
     create: bool,
 
@@ -77,12 +77,12 @@ fn plan(args: &CreateArgs, files: &KeyFiles) -> Result<Planned, Failure> {
         (None, Generation::Release20) => Cipher::Aes128,
         (None, Generation::Release22) => Cipher::Aes256,
     };
-    let (key, keyring) = new_key(files, provider, &args.key, args.create.then_some(cipher))?;
+    let (key, new_key) = find_or_make(files, provider, &args.key, args.create.then_some(cipher))?;
     draft.create_scope(scope, &key).map_err(failure)?;
     let description = match scope {
         Oid::PG_DEFAULT => "set the default principal key".to_owned(),
         Oid::PG_GLOBAL => "set the server's principal key".to_owned(),
         database => format!("set the principal key of database {database}"),
     };
-    Ok(Planned { edit: draft.finish(&description), keyring })
+    Ok(Planned { edit: draft.finish(&description), new_key })
 }

@@ -6,6 +6,7 @@
 mod corpus;
 mod damage;
 mod decrypt;
+mod doctor;
 mod edit;
 mod faults;
 mod jobs;

@@ -85,13 +85,8 @@ impl<'a> Draft<'a> {
     /// No edits yet. Headers are dated now.
     #[must_use]
     pub fn new(files: &'a KeyFiles) -> Self {
-        let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let now = SetTime {
-            seconds: i64::try_from(age.as_secs()).unwrap_or(i64::MAX),
-            microseconds: i64::from(age.subsec_micros()),
-        };
         let (changed, keys, data) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { files, changed, keys, data, steps: Vec::new(), now }
+        Self { files, changed, keys, data, steps: Vec::new(), now: now() }
     }
 
     /// The steps so far.
@@ -278,8 +273,21 @@ impl Edit {
         Ok(self.plan.rehearse(storage, data_directory)?)
     }
 
-    pub(super) fn into_plan(self) -> Plan {
+    pub(crate) const fn new(plan: Plan, steps: Vec<Step>) -> Self {
+        Self { plan, steps }
+    }
+
+    pub(crate) fn into_plan(self) -> Plan {
         self.plan
+    }
+}
+
+/// The time that headers are dated with.
+pub(crate) fn now() -> SetTime {
+    let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    SetTime {
+        seconds: i64::try_from(age.as_secs()).unwrap_or(i64::MAX),
+        microseconds: i64::from(age.subsec_micros()),
     }
 }
 

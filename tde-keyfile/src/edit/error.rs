@@ -16,6 +16,7 @@ use crate::oid::{Oid, RelationLocator};
 use crate::postgres::RelationPath;
 use crate::provider::ProviderError;
 use crate::storage;
+use crate::store::Layout;
 
 /// A change that cannot be made. Unless [`Storage`](Self::Storage) says otherwise, nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -237,6 +238,47 @@ pub enum EditError {
         /// Why.
         reason: &'static str,
     },
+    /// Files of `pg_tde`'s layout and of the one with one file per relation lie side by side.
+    #[error("{} has key files of both layouts, pg_tde's and one file per relation", path.display())]
+    MixedLayouts {
+        /// The `pg_tde` directory.
+        path: PathBuf,
+    },
+    /// The directory that keys are to be converted into has some already.
+    #[error("{} has key files already; nothing was written", path.display())]
+    NotEmpty {
+        /// The `pg_tde` directory.
+        path: PathBuf,
+    },
+    /// The key files have the wanted layout already.
+    #[error("the key files of {} have the layout {layout} already", path.display())]
+    SameLayout {
+        /// The directory.
+        path: PathBuf,
+        /// The layout.
+        layout: Layout,
+    },
+    /// The key files are to be converted into their own directory.
+    #[error("{} is the directory that the keys are in; convert into another", path.display())]
+    SameDirectory {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The provider's number belongs to another provider than the key file was bound to.
+    #[error(
+        "{}: it is bound to key provider {id} \"{bound}\", but provider_config has \"{found}\" under that number",
+        path.display()
+    )]
+    OtherProvider {
+        /// The key file, relative to the data directory.
+        path: PathBuf,
+        /// The number.
+        id: ProviderId,
+        /// The name that the key file binds.
+        bound: Box<ProviderName>,
+        /// The name of the provider that has the number.
+        found: Box<ProviderName>,
+    },
     /// The system gave no random bytes.
     #[error("the system gives no random bytes")]
     Random,
@@ -259,7 +301,7 @@ impl EditError {
             }
             Self::TruncatedPrincipalKey { .. } => "rotate to a key of 16 bytes first",
             Self::PrincipalKeyNotFound { .. } => {
-                "make it first (`--create` does so in a keyring file), or give it with `--principal-key NAME=FILE`"
+                "make it first (`--create` does so at the provider), or give it with `--principal-key NAME=FILE`"
             }
             Self::PrincipalKeyExists { .. } => "use the key that is there, or choose another name",
             Self::ProviderNotFound { .. } => "`tde provider list` shows the providers",
@@ -275,6 +317,9 @@ impl EditError {
             }
             Self::Storage(storage::Error::Content { .. }) => "`tde verify` says more about its pages",
             Self::InvalidRange { .. } => "drop such entries with `tde repair`: no reader uses them",
+            Self::MixedLayouts { .. } => "move the files of one of them away",
+            Self::NotEmpty { .. } => "give a directory without key files",
+            Self::OtherProvider { .. } => "restore provider_config, or give the principal key itself",
             _ => return None,
         })
     }

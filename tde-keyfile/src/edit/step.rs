@@ -92,6 +92,17 @@ pub enum Step {
         /// Where.
         start: Location,
     },
+    /// A scope was written in another layout.
+    ScopeConverted {
+        /// The scope.
+        scope: Oid,
+        /// Its principal key.
+        key: PrincipalKeyName,
+        /// Where that is.
+        provider: ProviderId,
+        /// How many internal keys there are.
+        keys: usize,
+    },
     /// A file was converted to another version.
     Converted {
         /// The file in `pg_tde/`.
@@ -194,6 +205,7 @@ impl Step {
             Self::FullBackupNeeded => "full_backup_needed",
             Self::WalRangeAppended { .. } => "wal_range_appended",
             Self::WalRangeStarted { .. } => "wal_range_started",
+            Self::ScopeConverted { .. } => "scope_converted",
             Self::Converted { .. } => "converted",
             Self::KeysVersion { written: true } => "keys_version_written",
             Self::KeysVersion { written: false } => "keys_version_removed",
@@ -253,6 +265,12 @@ impl fmt::Display for Step {
                 write!(f, "append WAL range {index} ({})", kind_name(*kind))
             }
             Self::WalRangeStarted { index, start } => write!(f, "begin WAL range {index} at {start}"),
+            Self::ScopeConverted { scope, key, provider, keys } => write!(
+                f,
+                "write {} under principal key \"{key}\" of provider {provider}: {keys} internal {}",
+                ScopeName(*scope),
+                if *keys == 1 { "key" } else { "keys" }
+            ),
             Self::Converted { file, from, to, keys } => write!(
                 f,
                 "convert {file} from version {} to {}: {keys} internal {}",

@@ -9,8 +9,7 @@ use super::{
 };
 use crate::{
     codec::{
-        AnyValue, DateTime, Decoder, Encoder, FieldValue, Fields, Found, Interval, Place, load_found,
-        presence,
+        AnyValue, DateTime, Decoder, Encoder, Failed, FieldValue, Fields, Found, Interval, Place, presence,
     },
     object::OpaqueDataType,
     spec::{
@@ -22,7 +21,7 @@ use crate::{
         mask::{CryptographicUsageMask, ProtectionStorageMask},
         tag,
     },
-    ttlv::{ErrorKind, ItemType, Leniency, Tag, error::Fault, raw, writer::header},
+    ttlv::{ErrorKind, ItemType, Leniency, Tag, raw, writer::header},
 };
 
 /// An attribute of an object.
@@ -80,7 +79,7 @@ macro_rules! attribute_values {
                 }
             }
 
-            fn decode_standard(attribute: Tag, found: Found<'a>, d: &Decoder<'a, '_>) -> Option<Result<Self, Fault>> {
+            fn decode_standard(attribute: Tag, found: Found<'a>, d: &Decoder<'a, '_>) -> Option<Result<Self, Failed>> {
                 Some(match attribute {
                     $(tag::$tag => <$ty>::decode(found, d).map(Self::$variant),)+
                     _ => return None,
@@ -91,7 +90,7 @@ macro_rules! attribute_values {
                 attribute: Tag,
                 found: Found<'a>,
                 d: &Decoder<'a, '_>,
-            ) -> Option<Result<(), Fault>> {
+            ) -> Option<Result<(), Failed>> {
                 Some(match attribute {
                     $(tag::$tag => <$ty>::probe(found, d).map(|_| ()),)+
                     _ => return None,
@@ -354,12 +353,6 @@ impl Standard {
         }
         facts
     }
-
-    /// The Attribute Name, encoded.
-    #[inline(always)]
-    fn encoded_name(&self) -> &[u8] {
-        self.name.get(..self.name_len).unwrap_or_default()
-    }
 }
 
 /// How many places the table of names has: a power of two, several times the number of names.
@@ -435,7 +428,7 @@ impl<'a> Attribute<'a> {
     }
 
     /// The structure Attribute of 1.x: name, index, value.
-    fn decode_v1(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode_v1(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         let parts = Parts::read(found, d)?;
         let index = parts.index;
         let value = match (parts.value, AttributeReference::named(parts.name)) {
@@ -457,7 +450,7 @@ impl<'a> Attribute<'a> {
         Ok(Self { index, value })
     }
 
-    fn probe_v1(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<(), Fault> {
+    fn probe_v1(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<(), Failed> {
         let parts = Parts::read(found, d)?;
         match (parts.value, named(parts.name)) {
             (Some(found), Some(attribute)) => {
@@ -477,7 +470,7 @@ impl<'a> Attribute<'a> {
     }
 
     /// An item inside Attributes, New Attribute or Current Attribute of 2.x: the attribute under its own tag.
-    pub(super) fn decode_v2(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    pub(super) fn decode_v2(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         let tag = found.tag();
         if tag == tag::ATTRIBUTE {
             return Self::decode_vendor(found, d);
@@ -492,18 +485,32 @@ impl<'a> Attribute<'a> {
             return value.map(Self::new);
         }
         if !tag.is_extension() {
-            d.tolerate(Leniency::UNKNOWN_FIELDS, ErrorKind::UnknownField { tag }, found.offset())?;
+            d.tolerate_at(Leniency::UNKNOWN_FIELDS, ErrorKind::UnknownField { tag }, found)?;
         }
         let value = AnyValue::decode(found, d)?;
         Ok(Self::new(AttributeValue::Extension { tag, value }))
     }
 
+    /// Checks without building.
+    pub(super) fn probe_v2(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<(), Failed> {
+        let tag = found.tag();
+        // What leniency may keep as it is takes the long way.
+        if tag != tag::ATTRIBUTE
+            && !d.cx.leniency.contains(Leniency::WRONG_TYPES)
+            && let Some(probed) = AttributeValue::probe_standard(tag, found, d)
+        {
+            not_in_version(tag, found, d)?;
+            return probed;
+        }
+        Self::decode_v2(found, d).map(|_| ())
+    }
+
     /// The structure Attribute of 2.x: vendor, name, value.
-    fn decode_vendor(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode_vendor(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         let mut fields = Fields::open(found, d, const { &FIELDS })?;
         let vendor_identification = fields.required(VENDOR)?;
         let attribute_name = fields.required(NAME)?;
-        let Some(value) = fields.take(tag::ATTRIBUTE_VALUE)? else {
+        let Some(value) = fields.take(tag::ATTRIBUTE_VALUE) else {
             return Err(fields.missing(tag::ATTRIBUTE_VALUE));
         };
         let value = AnyValue::decode(value, d)?;
@@ -532,7 +539,7 @@ impl<'a> Attribute<'a> {
             }
             standard => {
                 if let Some(facts) = standard.standard() {
-                    e.writer.put_slice(facts.encoded_name());
+                    e.writer.put_image(&facts.name, facts.name_len);
                     if facts.name_len == 0 || !facts.versions.covers(e.version) {
                         e.not_in_version(facts.tag);
                     }
@@ -587,14 +594,14 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     #[inline]
-    fn read(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn read(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         let mut fields = Fields::open(found, d, const { &FIELDS })?;
-        let Some(named) = fields.take(tag::ATTRIBUTE_NAME)? else {
+        let Some(named) = fields.take(tag::ATTRIBUTE_NAME) else {
             return Err(fields.missing(tag::ATTRIBUTE_NAME));
         };
         let name = <&str>::decode(named, d)?;
         let index = fields.optional(INDEX)?;
-        let value = fields.take(tag::ATTRIBUTE_VALUE)?;
+        let value = fields.take(tag::ATTRIBUTE_VALUE);
         if value.is_none() && !d.allows_absent_values() {
             return Err(fields.missing(tag::ATTRIBUTE_VALUE));
         }
@@ -603,18 +610,18 @@ impl<'a> Parts<'a> {
     }
 
     /// A name that is not the standard's begins with `x-` or `y-` (KMIP 1.4, section 3.40).
-    fn check_custom_name(&self, d: &Decoder<'_, '_>) -> Result<(), Fault> {
+    fn check_custom_name(&self, d: &Decoder<'_, '_>) -> Result<(), Failed> {
         if split_custom(self.name).is_some() {
             return Ok(());
         }
         let kind = ErrorKind::InvalidValue { tag: tag::ATTRIBUTE_NAME };
-        d.tolerate(Leniency::UNKNOWN_FIELDS, kind, self.named.offset())
+        d.tolerate_at(Leniency::UNKNOWN_FIELDS, kind, self.named)
     }
 }
 
 /// Whether a value is of another type than the attribute's and leniency allows to keep it as it is.
 #[inline]
-fn is_odd(attribute: Tag, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<bool, Fault> {
+fn is_odd(attribute: Tag, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<bool, Failed> {
     if !d.cx.leniency.contains(Leniency::WRONG_TYPES) || versions_of(attribute).is_empty() {
         return Ok(false);
     }
@@ -627,17 +634,16 @@ fn is_odd(attribute: Tag, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<bool,
     if fits {
         return Ok(false);
     }
-    let fault = d.wrong_type(found);
-    d.tolerate(Leniency::WRONG_TYPES, fault.kind, fault.offset as usize)?;
+    d.tolerate_type(Leniency::WRONG_TYPES, found)?;
     Ok(true)
 }
 
-fn not_in_version(attribute: Tag, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Fault> {
+fn not_in_version(attribute: Tag, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Failed> {
     if versions_of(attribute).covers(d.cx.version) {
         return Ok(());
     }
     let kind = ErrorKind::FieldNotInVersion { tag: attribute };
-    d.tolerate(Leniency::OTHER_VERSIONS, kind, found.offset())
+    d.tolerate_at(Leniency::OTHER_VERSIONS, kind, found)
 }
 
 fn encode_vendor_attribute(vendor: &str, name: &str, value: AnyValue<'_>, e: &mut Encoder<'_>) {
@@ -650,29 +656,28 @@ fn encode_vendor_attribute(vendor: &str, name: &str, value: AnyValue<'_>, e: &mu
 
 /// The structure Attribute of 1.x, or New Attribute and Current Attribute of 2.x, which hold one attribute.
 impl<'a> FieldValue<'a> for Attribute<'a> {
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         if found.tag() == tag::ATTRIBUTE {
             return Self::decode_v1(found, d);
         }
         if !found.is(ItemType::Structure) {
             return Err(d.wrong_type(found));
         }
-        let end = found.start() + found.len();
-        if found.len() == 0 {
-            return Err(Fault::new(ErrorKind::NoItem, found.offset()));
+        if found.bytes().is_empty() {
+            return Err(d.fail_at(ErrorKind::NoItem, found));
         }
-        d.enter(found.offset())?;
-        let (item, next) = load_found(d, found.start(), end)?;
+        d.enter(found)?;
+        let (item, next) = d.split(found.bytes()).map_err(|fault| d.failed(fault))?;
         let attribute = Self::decode_v2(item, d)?;
-        if next != end {
-            let (second, _) = load_found(d, next, end)?;
-            return Err(Fault::new(ErrorKind::RepeatedField { tag: second.tag() }, second.offset()));
+        if !next.is_empty() {
+            let (second, _) = d.split(next).map_err(|fault| d.failed(fault))?;
+            return Err(d.fail_at(ErrorKind::RepeatedField { tag: second.tag() }, second));
         }
-        d.leave(1, found.offset())?;
+        d.leave();
         Ok(attribute)
     }
 
-    fn probe(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Option<Self>, Fault> {
+    fn probe(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Option<Self>, Failed> {
         if found.tag() == tag::ATTRIBUTE {
             return Self::probe_v1(found, d).map(|()| None);
         }

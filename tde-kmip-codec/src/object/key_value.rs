@@ -8,13 +8,13 @@ use super::{
     TransparentSymmetricKey,
 };
 use crate::{
-    codec::{AnyStructure, Decoder, Encoder, FieldValue, Found, Secret, SelectedValue},
+    codec::{AnyStructure, Decoder, Encoder, Failed, FieldValue, Found, Secret, SelectedValue},
     spec::{ProtocolVersion, enumeration::KeyFormatType},
-    ttlv::{Error, ItemType, Options, Tag, error::Fault},
+    ttlv::{Error, ItemType, Options, Tag},
 };
 
 /// The value of a key: in the clear, or wrapped.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(clippy::exhaustive_enums)] // The two forms that the standard gives it.
 pub enum KeyValue<'a> {
     /// In the clear.
@@ -37,7 +37,7 @@ impl<'a> KeyValue<'a> {
         let decoder = Decoder::new(input, version, Options::new(), None);
         decoder.key_format.set(key_format_type.0);
         let decoded = decoder.root().and_then(|found| PlainKeyValue::decode(found, &decoder));
-        decoded.map_err(|fault| Error::in_input(fault, input))
+        decoded.map_err(|failed| decoder.error(failed))
     }
 
     /// The value, if it is in the clear.
@@ -52,7 +52,7 @@ impl<'a> KeyValue<'a> {
 
 impl<'a> SelectedValue<'a, KeyFormatType> for KeyValue<'a> {
     #[inline]
-    fn decode_by(found: Found<'a>, d: &Decoder<'a, '_>, format: &KeyFormatType) -> Result<Self, Fault> {
+    fn decode_by(found: Found<'a>, d: &Decoder<'a, '_>, format: &KeyFormatType) -> Result<Self, Failed> {
         if found.is(ItemType::ByteString) {
             return <&[u8]>::decode(found, d).map(Self::Wrapped);
         }
@@ -62,7 +62,7 @@ impl<'a> SelectedValue<'a, KeyFormatType> for KeyValue<'a> {
         value
     }
 
-    fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, format: &KeyFormatType) -> Result<(), Fault> {
+    fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, format: &KeyFormatType) -> Result<(), Failed> {
         if found.is(ItemType::ByteString) {
             return <&[u8]>::decode(found, d).map(|_| ());
         }
@@ -72,6 +72,7 @@ impl<'a> SelectedValue<'a, KeyFormatType> for KeyValue<'a> {
         probed.map(|_| ())
     }
 
+    #[inline]
     fn encode_by(&self, tag: Tag, e: &mut Encoder<'_>, format: &KeyFormatType) {
         match self {
             Self::Plain(value) => {
@@ -86,7 +87,7 @@ impl<'a> SelectedValue<'a, KeyFormatType> for KeyValue<'a> {
 macro_rules! transparent {
     ($($(#[$meta:meta])* $variant:ident = $format:ident;)+) => {
         /// The key itself, in the form that the Key Format Type says.
-        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum KeyMaterial<'a> {
             /// The bytes of the key, for Raw, Opaque, PKCS#1, PKCS#8, X.509 and other formats of bytes.
@@ -106,7 +107,7 @@ macro_rules! transparent {
                 }
             }
 
-            fn decode_structure(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+            fn decode_structure(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
                 match KeyFormatType(d.key_format.get()) {
                     $(KeyFormatType::$format => $variant::decode(found, d).map(Self::$variant),)+
                     KeyFormatType(0) => AnyStructure::decode(found, d).map(Self::Structure),
@@ -119,6 +120,7 @@ macro_rules! transparent {
                 matches!(format, $(KeyFormatType::$format)|+)
             }
 
+            #[inline]
             fn encode_value(&self, tag: Tag, e: &mut Encoder<'_>) {
                 match self {
                     Self::Bytes(bytes) => bytes.encode(tag, e),
@@ -185,7 +187,7 @@ impl KeyMaterial<'_> {
 
 impl<'a> FieldValue<'a> for KeyMaterial<'a> {
     #[inline]
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         if found.is(ItemType::Structure) {
             return Self::decode_structure(found, d);
         }
@@ -196,11 +198,12 @@ impl<'a> FieldValue<'a> for KeyMaterial<'a> {
     }
 
     #[inline]
-    fn probe(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Option<Self>, Fault> {
+    fn probe(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Option<Self>, Failed> {
         if found.is(ItemType::Structure) { Self::decode_structure(found, d) } else { Self::decode(found, d) }
             .map(|_| None)
     }
 
+    #[inline]
     fn encode(&self, tag: Tag, e: &mut Encoder<'_>) {
         self.encode_value(tag, e);
     }
