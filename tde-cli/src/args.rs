@@ -19,7 +19,8 @@ pub(crate) use scope::ScopeArg;
 
 use crate::command::wal::restore;
 use crate::command::{
-    completions, inspect, kmip, man, master_key, provider, relation, repair, rotate, upgrade, verify, wal,
+    completions, demo, doctor, inspect, kmip, man, master_key, provider, relation, repair, rotate, upgrade,
+    verify, wal,
 };
 use crate::failure::Failure;
 
@@ -66,6 +67,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Inspect(inspect::InspectArgs),
     Verify(verify::VerifyArgs),
+    Doctor(doctor::DoctorArgs),
     #[command(subcommand)]
     Relation(relation::RelationCommand),
     #[command(subcommand)]
@@ -79,6 +81,7 @@ pub(crate) enum Command {
     MasterKey(master_key::MasterKeyCommand),
     #[command(subcommand)]
     Kmip(kmip::KmipCommand),
+    Demo(demo::DemoArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }

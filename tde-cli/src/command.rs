@@ -2,6 +2,8 @@
 
 pub(crate) mod completions;
 mod decrypt;
+pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod inspect;
 pub(crate) mod kmip;
 pub(crate) mod man;
@@ -34,6 +36,8 @@ pub(crate) fn run(cli: Cli) -> Result<Status, Failure> {
     match command {
         Command::Inspect(args) => inspect::run(&args),
         Command::Verify(args) => verify::run(&args, cli.verbose > 0),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Relation(command) => relation::run(&command),
         Command::Wal(command) => wal::run(&command),
         Command::Rotate(args) => rotate::run(&args),

@@ -77,7 +77,7 @@ impl From<Edit> for Planned {
 /// If a file named by an option cannot be read.
 pub(crate) fn options(cluster: &ClusterArgs, write: &WriteArgs) -> Result<EditOptions, Failure> {
     let mut options = EditOptions::new("tde");
-    options.keys = open::options(&cluster.keys)?;
+    options.keys = open::options(&cluster.keys, &cluster.data_directory)?;
     options.allow_unclean_shutdown = write.allow_unclean_shutdown;
     Ok(options)
 }
@@ -236,7 +236,7 @@ pub(crate) fn failure(error: EditError) -> Failure {
 
 /// The error of a provider that was asked for something.
 pub(crate) fn provider_failure(error: ProviderError) -> Failure {
-    let advice = error.advice().map(str::to_owned);
+    let advice = error.advice().map(output::as_clause);
     let wrong = matches!(error.kind(), ProviderErrorKind::Damaged | ProviderErrorKind::InvalidKey);
     let failure = if wrong { Failure::new(error).wrong() } else { Failure::new(error) };
     match advice {

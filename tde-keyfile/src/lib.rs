@@ -38,6 +38,8 @@ pub mod provider;
 pub mod relation_file;
 #[cfg(all(feature = "write", unix))]
 pub mod storage;
+#[cfg(all(feature = "write", unix))]
+pub mod store;
 #[cfg(feature = "rayon")]
 mod threads;
 #[cfg(feature = "std")]

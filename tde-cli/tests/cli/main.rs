@@ -3,13 +3,19 @@
 // A helper of tests fails the test that called it.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+#[allow(dead_code)]
+#[path = "../../../tde-kmip/tests/common/certificates.rs"]
+mod certificates;
 mod corpus;
 mod damage;
 mod decrypt;
+mod doctor;
 mod edit;
 mod jobs;
+mod key_servers;
 mod keys;
 mod kmip;
+mod kmip_serve;
 mod master_key;
 mod output;
 mod partial;

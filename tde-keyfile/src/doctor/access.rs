@@ -1,15 +1,16 @@
 //! Who may read and write key files, keyrings, certificates, private keys and tokens.
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::providers::{keyrings, title};
 use super::server::Server;
-use super::{Check, Status, pass_unless_told};
+use super::{Check, Status, listed, pass_unless_told};
 use crate::cluster::{Cluster, OpenOptions, Provider};
 use crate::format::names;
 use crate::format::provider_options::ProviderOptions;
@@ -37,26 +38,49 @@ impl Access {
     }
 }
 
-/// How bad it is, and why.
-type Fault = (Status, String);
+/// How bad it is, what is wrong, and how that shows.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Fault {
+    status: Status,
+    what: &'static str,
+    detail: String,
+}
+
+impl Fault {
+    const fn new(status: Status, what: &'static str, detail: String) -> Option<Self> {
+        Some(Self { status, what, detail })
+    }
+
+    fn of_mode(status: Status, what: &'static str, mode: u32) -> Option<Self> {
+        Self::new(status, what, format!("mode {mode:04o}"))
+    }
+
+    fn report(self, id: &'static str, advice: &str) -> Check {
+        let text = format!("{} ({})", self.what, self.detail);
+        match self.status {
+            Status::Failure => Check::failure(id, text, advice),
+            _ => Check::warning(id, text, advice),
+        }
+    }
+}
 
 /// A file that holds a secret in clear, and that the server has to read.
 fn of_secret(file: Access, server: u32) -> Option<Fault> {
     let Access { owner, mode } = file;
     if mode & 0o007 != 0 {
-        return Some((Status::Failure, format!("every user has access to it (mode {mode:04o})")));
+        return Fault::of_mode(Status::Failure, "every user has access to it", mode);
     }
+    // The server itself takes a private key that root owns and its group may read.
     if mode & 0o030 != 0 || (mode & 0o040 != 0 && owner != 0) {
-        return Some((Status::Warning, format!("its group has access to it (mode {mode:04o})")));
+        return Fault::of_mode(Status::Warning, "its group has access to it", mode);
     }
     of_owner(file, server)
 }
 
 /// A file that anybody may know but not change.
 fn of_public(file: Access, server: u32) -> Option<Fault> {
-    let mode = file.mode;
-    if mode & 0o022 != 0 {
-        return Some((Status::Failure, format!("others than its owner may change it (mode {mode:04o})")));
+    if file.mode & 0o022 != 0 {
+        return Fault::of_mode(Status::Failure, "others than its owner may change it", file.mode);
     }
     of_owner(file, server)
 }
@@ -65,37 +89,43 @@ fn of_public(file: Access, server: u32) -> Option<Fault> {
 fn of_key_file(file: Access, data: Access) -> Option<Fault> {
     let Access { owner, mode } = file;
     if owner != data.owner {
-        let text = format!("it belongs to user {owner}, the data directory to user {}", data.owner);
-        return Some((Status::Failure, text));
+        let detail = format!("user {owner}");
+        return Fault::new(Status::Failure, "the data directory's owner does not own", detail);
     }
     if mode & 0o022 != 0 {
-        return Some((Status::Failure, format!("others than its owner may change it (mode {mode:04o})")));
+        return Fault::of_mode(Status::Failure, "others than the owner may change", mode);
     }
     if mode & 0o007 != 0 || (mode & 0o040 != 0 && data.mode & 0o040 == 0) {
-        return Some((Status::Warning, format!("others than its owner may read it (mode {mode:04o})")));
+        return Fault::of_mode(Status::Warning, "others than the owner may read", mode);
     }
     None
 }
 
 fn of_owner(file: Access, server: u32) -> Option<Fault> {
-    (file.owner != server && file.owner != 0).then(|| {
-        (Status::Warning, format!("it belongs to user {}, the server runs as user {server}", file.owner))
-    })
+    if file.owner == server || file.owner == 0 {
+        return None;
+    }
+    let detail = format!("it belongs to user {}, the data directory to user {server}", file.owner);
+    Fault::new(Status::Warning, "its owner is not the server's user", detail)
 }
 
 /// What the server itself demands of the data directory when it starts (`checkDataDir` of PostgreSQL).
 fn of_data_directory(data: Access, server: Server) -> Option<Fault> {
-    let mode = data.mode;
-    (mode & 0o027 != 0).then(|| {
-        let text = format!("mode {mode:04o}, with which no server starts: it may be at most 0750");
-        (if server == Server::Stopped { Status::Warning } else { Status::Failure }, text)
-    })
+    if data.mode & 0o027 == 0 {
+        return None;
+    }
+    let status = if server == Server::Stopped { Status::Warning } else { Status::Failure };
+    Fault::of_mode(
+        status,
+        "others have more access than a server that starts allows, which is 0750",
+        data.mode,
+    )
 }
 
 fn data_directory(checks: &mut Vec<Check>, directory: &Path, data: Access, server: Server) {
     const ID: &str = "data-directory-mode";
     checks.push(match of_data_directory(data, server) {
-        Some(fault) => report(ID, fault, "set it to 0700").about(directory.display()),
+        Some(fault) => fault.report(ID, "set it to 0700").about(directory.display()),
         None => Check::pass(ID, format!("mode {:04o}", data.mode)),
     });
 }
@@ -108,25 +138,30 @@ fn key_files(checks: &mut Vec<Check>, directory: &Path, data: Access) {
     match fs::read_dir(&home) {
         Ok(entries) => paths.extend(entries.flatten().map(|entry| entry.path())),
         Err(error) => {
-            checks.push(
-                Check::failure(ID, error.to_string(), "check its owner and mode").about(home.display()),
-            );
+            let advice = "check its owner and mode";
+            checks.push(Check::failure(ID, error.to_string(), advice).about(home.display()));
         }
     }
     paths.sort();
+    // One line for each thing that is wrong, as it usually is with all files alike.
+    let mut faults: BTreeMap<(Status, &str), Vec<String>> = BTreeMap::new();
     for path in &paths {
         let Ok(metadata) = fs::symlink_metadata(path) else { continue };
         let shown = path.strip_prefix(directory).unwrap_or(path).display();
         if metadata.is_symlink() {
             let text = "a symbolic link, which the tools that change key files refuse";
             checks.push(Check::warning(ID, text, "put the file itself in its place").about(shown));
-            continue;
+        } else if let Some(fault) = of_key_file(Access::of(&metadata), data) {
+            let file = format!("{shown} ({})", fault.detail);
+            faults.entry((fault.status, fault.what)).or_default().push(file);
         }
-        if let Some(fault) = of_key_file(Access::of(&metadata), data) {
-            let mode = if metadata.is_dir() { "0700" } else { "0600" };
-            let advice = format!("give it to the data directory's owner with mode {mode}");
-            checks.push(report(ID, fault, &advice).about(shown));
-        }
+    }
+    for ((status, what), files) in faults.into_iter().rev() {
+        let fault = Fault { status, what, detail: String::new() };
+        let mut check =
+            fault.report(ID, "give it to the data directory's owner, directories 0700 and files 0600");
+        check.text = format!("{what} {}", listed(files));
+        checks.push(check);
     }
     let text = format!("{}/ and its files are the owner's alone", names::DIRECTORY);
     pass_unless_told(checks, before, Check::pass(ID, text));
@@ -142,23 +177,19 @@ fn keyring_files(checks: &mut Vec<Check>, cluster: &Cluster, keys: &OpenOptions,
         // That it is missing is the providers' check.
         let Ok(metadata) = fs::metadata(path) else { continue };
         any = true;
+        let shown = path.display();
         if let Some(fault) = of_secret(Access::of(&metadata), data.owner) {
             let advice = "give it to the server's user with mode 0600: it holds principal keys in clear";
-            checks.push(report(ID, fault, advice).about(path.display()));
+            checks.push(fault.report(ID, advice).about(&shown));
         }
         if let Some(fault) = of_parent(path) {
-            checks.push(
-                report(ID, fault, "take that right away: they could put another in its place")
-                    .about(path.display()),
-            );
+            let advice = "take that right away: they could put another file in its place";
+            checks.push(fault.report(ID, advice).about(&shown));
         }
-        let inside =
-            home.as_ref().zip(fs::canonicalize(path).ok()).is_some_and(|(home, file)| file.starts_with(home));
-        if inside {
+        if home.as_ref().zip(fs::canonicalize(path).ok()).is_some_and(|(home, file)| file.starts_with(home)) {
             let text = "it lies in the data directory: every backup has the keys beside what they protect";
             checks.push(
-                Check::warning(ID, text, "move it elsewhere, then `tde provider change`")
-                    .about(path.display()),
+                Check::warning(ID, text, "move it elsewhere, then `tde provider change`").about(&shown),
             );
         }
     }
@@ -174,8 +205,10 @@ fn of_parent(path: &Path) -> Option<Fault> {
     let parent = fs::metadata(path.parent()?).ok()?;
     let mode = Access::of(&parent).mode;
     // With the sticky bit, as in /tmp, only owners remove and rename.
-    (mode & 0o002 != 0 && mode & 0o1000 == 0)
-        .then(|| (Status::Warning, format!("every user may write to its directory (mode {mode:04o})")))
+    if mode & 0o002 == 0 || mode & 0o1000 != 0 {
+        return None;
+    }
+    Fault::of_mode(Status::Warning, "every user may write to its directory", mode)
 }
 
 fn credentials(checks: &mut Vec<Check>, cluster: &Cluster, data: Access) {
@@ -189,20 +222,26 @@ fn credentials(checks: &mut Vec<Check>, cluster: &Cluster, data: Access) {
             // The server's working directory is its data directory.
             let path = cluster.directory().join(path);
             let about = format!("{}, {field} {}", title(provider), path.display());
-            let fault = match fs::metadata(&path) {
-                Ok(metadata) if !metadata.is_file() => Some((Status::Failure, "it is no file".to_string())),
-                Ok(metadata) if secret => of_secret(Access::of(&metadata), data.owner),
-                Ok(metadata) => of_public(Access::of(&metadata), data.owner),
-                Err(error) => Some((Status::Failure, error.to_string())),
+            let metadata = match fs::metadata(&path) {
+                Ok(metadata) if metadata.is_file() => metadata,
+                Ok(_) => {
+                    checks.push(Check::failure(ID, "it is no file", "put the file there").about(about));
+                    continue;
+                }
+                Err(error) => {
+                    let advice = "put the file there, or name another with `tde provider change`";
+                    checks.push(Check::failure(ID, error.to_string(), advice).about(about));
+                    continue;
+                }
             };
-            if let Some(fault) = fault {
-                let advice = if secret {
-                    "give it to the server's user with mode 0600"
-                } else {
-                    "set its mode to 0644"
-                };
-                checks.push(report(ID, fault, advice).about(about));
-            }
+            let access = Access::of(&metadata);
+            let (fault, advice) = match secret {
+                true => (of_secret(access, data.owner), "give it to the server's user with mode 0600"),
+                false => {
+                    (of_public(access, data.owner), "give it to root or the server's user with mode 0644")
+                }
+            };
+            checks.extend(fault.map(|fault| fault.report(ID, advice).about(about)));
         }
     }
     let pass = match any {
@@ -216,7 +255,7 @@ fn credentials(checks: &mut Vec<Check>, cluster: &Cluster, data: Access) {
 }
 
 /// The files that a provider's options name, and whether they are secret.
-fn files_of(provider: &Provider) -> Vec<(&'static str, PathBuf, bool)> {
+fn files_of(provider: &Provider) -> Vec<(&'static str, &Path, bool)> {
     let mut files = Vec::new();
     match provider.options() {
         ProviderOptions::File { .. } => {}
@@ -230,14 +269,7 @@ fn files_of(provider: &Provider) -> Vec<(&'static str, PathBuf, bool)> {
             files.push(("private key", key_path, true));
         }
     }
-    files.into_iter().map(|(field, path, secret)| (field, PathBuf::from(path), secret)).collect()
-}
-
-fn report(id: &'static str, (status, text): Fault, advice: &str) -> Check {
-    match status {
-        Status::Failure => Check::failure(id, text, advice),
-        _ => Check::warning(id, text, advice),
-    }
+    files.into_iter().map(|(field, path, secret)| (field, Path::new(path), secret)).collect()
 }
 
 #[cfg(test)]
@@ -245,7 +277,7 @@ mod tests {
     use super::*;
 
     fn status(fault: Option<Fault>) -> Status {
-        fault.map_or(Status::Pass, |(status, _)| status)
+        fault.map_or(Status::Pass, |fault| fault.status)
     }
 
     #[test]

@@ -119,8 +119,13 @@ fn file(file: &MasterKeyFile<'_>) -> Check {
         ),
         (Some(Ok(_)), _) if status.archived.is_empty() => Check::pass(FILE_ID, "whole"),
         (Some(Ok(_)), _) => {
-            let copies = super::counted(status.archived.len(), "dated copy").replace("copys", "copies");
-            Check::pass(FILE_ID, format!("whole, with {copies} of earlier ones"))
+            let count = status.archived.len();
+            let copies = if count == 1 {
+                "a dated copy of an earlier one".into()
+            } else {
+                format!("{count} dated copies of earlier ones")
+            };
+            Check::pass(FILE_ID, format!("whole, with {copies}"))
                 .advise("keep these as long as a backup may need the key in them")
         }
     }

@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
+use core::error::Error as _;
 
 use super::{Check, counted, pass_unless_told};
 use crate::cluster::{
@@ -11,7 +12,7 @@ use crate::cluster::{
 use crate::format::header::ProviderId;
 use crate::format::names;
 use crate::format::provider_options::ProviderOptions;
-use crate::provider::FileKeyring;
+use crate::provider::{FileKeyring, ProviderErrorKind};
 
 const ID: &str = "providers";
 
@@ -42,6 +43,7 @@ pub(super) fn check(checks: &mut Vec<Check>, cluster: &Cluster, keys: &OpenOptio
                 }
                 Ok(Some(provider)) => {
                     any = true;
+                    connection(checks, cluster, provider, keys);
                     match problem(cluster, provider, keys) {
                         None => usable += 1,
                         Some(check) => checks.push(check.about(title(provider))),
@@ -77,6 +79,48 @@ fn is_used(cluster: &Cluster, id: ProviderId) -> bool {
     cluster.scopes().filter_map(|scope| scope.principal_key()).any(|key| key.provider() == id)
 }
 
+/// Asks a provider that is not a keyring whether it can be used, where something here reaches it.
+fn connection(checks: &mut Vec<Check>, cluster: &Cluster, provider: &Provider, keys: &OpenOptions) {
+    const ID: &str = "provider-connection";
+    if matches!(provider.options(), ProviderOptions::File { .. }) {
+        return;
+    }
+    for place in places_of(provider, cluster.directory(), keys).unwrap_or_default() {
+        match place.check() {
+            Ok(found) => {
+                let good = found.items.iter().filter(|item| !item.warning);
+                let good: Vec<_> = good.map(|item| format!("{}: {}", item.subject, item.text)).collect();
+                if !good.is_empty() {
+                    checks.push(Check::pass(ID, good.join(", ")).about(title(provider)));
+                }
+                for item in found.warnings() {
+                    let text = format!("{}: {}", item.subject, item.text);
+                    checks.push(
+                        Check::warning(ID, text, "see to it before it keeps keys away")
+                            .about(title(provider)),
+                    );
+                }
+            }
+            Err(error) if error.kind() == ProviderErrorKind::Unsupported => {}
+            Err(error) => {
+                let text = match error.source() {
+                    Some(source) => format!("{error}: {source}"),
+                    None => error.to_string(),
+                };
+                let advice = error
+                    .advice()
+                    .unwrap_or("look whether the server runs and its address is right")
+                    .to_string();
+                let check = match is_used(cluster, provider.id()) {
+                    true => Check::failure(ID, text, advice),
+                    false => Check::warning(ID, text, advice),
+                };
+                checks.push(check.about(title(provider)));
+            }
+        }
+    }
+}
+
 /// What keeps a provider from being used; its keys are checked scope by scope.
 fn problem(cluster: &Cluster, provider: &Provider, keys: &OpenOptions) -> Option<Check> {
     let used = is_used(cluster, provider.id());
@@ -85,7 +129,10 @@ fn problem(cluster: &Cluster, provider: &Provider, keys: &OpenOptions) -> Option
     };
     match places_of(provider, cluster.directory(), keys) {
         Err(error) => {
-            return judged(error.to_string(), "make it available, or set it right with `tde provider change`");
+            return judged(
+                error.to_string(),
+                "make it available, or set it right with `tde provider change`",
+            );
         }
         Ok(places) if places.is_empty() => {
             // Its keys may have been given by file.

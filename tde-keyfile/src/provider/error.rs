@@ -36,6 +36,8 @@ pub enum ProviderErrorKind {
     Exists,
     /// It cannot hold a key of this name, or `pg_tde` would not find it there.
     Name,
+    /// It was reached and did not do what was asked.
+    Failed,
     /// The system gives no random bytes for a new key.
     Random,
 }
@@ -92,6 +94,7 @@ impl fmt::Display for ProviderError {
             ProviderErrorKind::Unsupported => "this cannot be done here",
             ProviderErrorKind::Exists => "there is a key of this name already",
             ProviderErrorKind::Name => "the name cannot be used here",
+            ProviderErrorKind::Failed => "it did not do what was asked",
             ProviderErrorKind::Random => "the system gives no random bytes",
         };
         write!(f, "{}: {what}", self.place)

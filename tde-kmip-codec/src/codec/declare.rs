@@ -26,11 +26,12 @@ macro_rules! structure {
         }
 
         impl<'a> $crate::codec::FieldValue<'a> for $name<'a> {
+            #[inline]
             #[allow(unused_mut)]
             fn decode(
                 found: $crate::codec::Found<'a>,
                 d: &$crate::codec::Decoder<'a, '_>,
-            ) -> Result<Self, $crate::ttlv::error::Fault> {
+            ) -> Result<Self, $crate::codec::Failed> {
                 let mut fields = $crate::codec::Fields::open(found, d, const { &$facts })?;
                 $(let $field = take_field!(fields, $facts, $card, [$($tag)*] $(, $selector)?)?;)*
                 let extensions = fields.finish()?;
@@ -41,13 +42,14 @@ macro_rules! structure {
             fn probe(
                 found: $crate::codec::Found<'a>,
                 d: &$crate::codec::Decoder<'a, '_>,
-            ) -> Result<Option<Self>, $crate::ttlv::error::Fault> {
+            ) -> Result<Option<Self>, $crate::codec::Failed> {
                 let mut fields = $crate::codec::Fields::open(found, d, const { &$facts })?;
                 $(let $field = probe_field!(fields, $facts, $card, ($ty), [$($tag)*] $(, $selector)?)?;)*
                 fields.finish()?;
                 Ok(None)
             }
 
+            #[inline]
             fn encode(&self, tag: $crate::ttlv::Tag, e: &mut $crate::codec::Encoder<'_>) {
                 let open = e.writer.begin(tag);
                 $(put_field!(e, self, $field, $facts, $card, [$($tag)*] $(, $selector)?);)*

@@ -1,7 +1,7 @@
 use core::fmt;
 
-use super::{Decoder, Encoder, FieldValue, Found};
-use crate::ttlv::{Tag, error::Fault};
+use super::{Decoder, Encoder, Failed, FieldValue, Found};
+use crate::ttlv::Tag;
 
 macro_rules! secret {
     ($(#[$meta:meta])* $name:ident, $inner:ty, $bytes:ident) => {
@@ -60,7 +60,7 @@ macro_rules! secret {
 
         impl<'a> FieldValue<'a> for $name<'a> {
             #[inline(always)]
-            fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+            fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
                 <&'a $inner>::decode(found, d).map(Self)
             }
 

@@ -62,13 +62,24 @@ pub trait Connector: Send + Sync + fmt::Debug {
 
 /// Connects with TLS over TCP, without Nagle's delay.
 #[derive(Clone, Debug)]
-pub struct TlsConnector(Arc<ClientConfig>);
+pub struct TlsConnector {
+    config: Arc<ClientConfig>,
+    server_name: Option<String>,
+}
 
 impl TlsConnector {
     /// With that configuration: of [`crate::tls::ClientTls`], or the application's own.
     #[must_use]
     pub const fn new(config: Arc<ClientConfig>) -> Self {
-        Self(config)
+        Self { config, server_name: None }
+    }
+
+    /// The name that the server's certificate must be for, instead of the host that is dialled: for tunnels, and for
+    /// servers that are dialled by address.
+    #[must_use]
+    pub fn server_name(mut self, name: impl Into<String>) -> Self {
+        self.server_name = Some(name.into());
+        self
     }
 }
 
@@ -79,8 +90,9 @@ impl Connector for TlsConnector {
         server: &ServerAddress,
         deadline: Deadline,
     ) -> Result<Box<dyn Transport>, ConnectError> {
-        let name = ServerName::try_from(server.host().to_owned())
-            .map_err(|_| ConnectError::BadName { host: server.host().to_owned() })?;
+        let host = self.server_name.as_deref().unwrap_or(server.host());
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_| ConnectError::BadName { host: host.to_owned() })?;
         let (tcp, address) = connect_tcp(server, deadline)?;
         let failed = |error: io::Error| ConnectError::Tls {
             address,
@@ -89,7 +101,7 @@ impl Connector for TlsConnector {
         tcp.set_nodelay(true).map_err(failed)?;
         let mut tcp = Timed::new(tcp).map_err(failed)?;
         tcp.set_deadline(deadline);
-        let mut tls = ClientConnection::new(Arc::clone(&self.0), name)
+        let mut tls = ClientConnection::new(Arc::clone(&self.config), name)
             .map_err(|error| failed(io::Error::other(error)))?;
         while tls.is_handshaking() {
             let (read, written) = tls.complete_io(&mut tcp).map_err(failed)?;

@@ -1,8 +1,9 @@
 //! Where the key server keeps its objects: a table of records that changes all at once or not at all.
 //!
 //! A store knows records, not keys: what an object is, and who may do what to it, is the engine's. Two stores are
-//! here, [`MemoryStore`] and one in a file; an application may bring its own [`ObjectStore`].
+//! here, [`MemoryStore`] and [`DurableStore`]; an application may bring its own [`ObjectStore`].
 
+mod durable;
 mod error;
 mod memory;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+pub use durable::{DurableStore, OpenStoreError};
 pub use error::StoreError;
 pub use memory::MemoryStore;
 

@@ -21,7 +21,8 @@ pub enum StoreError {
     /// The device has no room for the change, which was not made.
     #[error("no space is left for the store: nothing was changed")]
     Full,
-    /// The store's own failure. After a failed change, nothing of it is there.
+    /// The store's own failure. Whether a change was made shows when the objects are read again: wholly, or not at
+    /// all.
     #[error("the store cannot {operation}")]
     Failed {
         /// What was tried.
