@@ -72,7 +72,7 @@ pub(crate) struct DoctorArgs {
 }
 
 pub(crate) fn run(args: &DoctorArgs) -> Result<Status, Failure> {
-    let keys = open::options(&args.cluster.keys)?;
+    let keys = open::options(&args.cluster.keys, &args.cluster.data_directory)?;
     let cluster = open::cluster(&args.cluster)?;
     let checks = examine(&cluster, &keys, &options(args)?, &Bar::default());
     let mut out = Printer::new();
