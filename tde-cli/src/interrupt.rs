@@ -16,6 +16,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
+use tde_kmip::server::ServerHandle;
 
 use crate::failure::Failure;
 
@@ -28,10 +29,16 @@ struct Unfinished {
     directories: BTreeSet<PathBuf>,
     /// A child that has not been reaped, so that its number is nobody else's.
     child: Option<Pid>,
+    /// Ends a server in good order.
+    server: Option<ServerHandle>,
 }
 
-static UNFINISHED: Mutex<Unfinished> =
-    Mutex::new(Unfinished { files: BTreeSet::new(), directories: BTreeSet::new(), child: None });
+static UNFINISHED: Mutex<Unfinished> = Mutex::new(Unfinished {
+    files: BTreeSet::new(),
+    directories: BTreeSet::new(),
+    child: None,
+    server: None,
+});
 
 /// Starts the thread that waits for signals.
 ///
@@ -44,7 +51,12 @@ pub(crate) fn install() -> Result<(), Failure> {
     thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
             // Holding the lock: nothing else can be begun before the process is gone.
-            let unfinished = lock();
+            let mut unfinished = lock();
+            if let Some(server) = unfinished.server.take() {
+                // It ends by itself now; a second signal does not wait for it.
+                server.shutdown();
+                continue;
+            }
             unfinished.end(signal);
             let _ = emulate_default_handler(signal);
         }
@@ -106,6 +118,11 @@ pub(crate) fn forget(path: &Path) {
     let mut unfinished = lock();
     unfinished.files.remove(path);
     unfinished.directories.remove(path);
+}
+
+/// Lets the first signal end a server in good order, instead of the process at once.
+pub(crate) fn end_server_first(server: ServerHandle) {
+    lock().server = Some(server);
 }
 
 /// Runs a command to its end. Signals that come meanwhile are passed on to it.

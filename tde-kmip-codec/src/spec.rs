@@ -71,7 +71,11 @@ pub trait Enumerated: Copy + Eq + fmt::Debug + fmt::Display + 'static {
     #[inline(always)]
     fn versions(self) -> Versions {
         // Known without a look at the table.
-        if self.value().wrapping_sub(Self::FIRST) < Self::USUAL { Versions::ALL } else { tabled_versions(self) }
+        if self.value().wrapping_sub(Self::FIRST) < Self::USUAL {
+            Versions::ALL
+        } else {
+            tabled_versions(self)
+        }
     }
 }
 

@@ -5,6 +5,8 @@
 pub mod client;
 #[cfg(any(feature = "client", feature = "server"))]
 pub mod framing;
+#[cfg(feature = "pki")]
+pub mod pki;
 #[cfg(feature = "providers")]
 pub mod provider;
 #[cfg(feature = "server")]

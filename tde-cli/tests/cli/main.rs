@@ -15,6 +15,7 @@ mod jobs;
 mod key_servers;
 mod keys;
 mod kmip;
+mod kmip_serve;
 mod master_key;
 mod output;
 mod partial;

@@ -14,9 +14,7 @@ use zeroize::Zeroize;
 use super::audit;
 use super::engine::ClientIdentity;
 use super::listener::{Shared, Slot};
-use crate::framing::{
-    Deadline, Direction, FramingError, MessageBuffer, SetTimeouts, Timed, write_message,
-};
+use crate::framing::{Deadline, Direction, FramingError, MessageBuffer, SetTimeouts, Timed, write_message};
 use crate::tls::CertificateFacts;
 
 /// What a buffer for responses keeps between them.
@@ -74,7 +72,8 @@ fn handshake(shared: &Shared, socket: Socket) -> io::Result<(Tls, ClientIdentity
     let facts = CertificateFacts::from_der(certificate)
         .ok_or_else(|| io::Error::other("the client's certificate cannot be read"))?;
     let name = facts.common_name.filter(|name| !name.is_empty()).unwrap_or(facts.subject);
-    let fingerprint = Sha256::digest(certificate).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let fingerprint =
+        Sha256::digest(certificate).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     Ok((tls, ClientIdentity::new(name).with_fingerprint(fingerprint)))
 }
 

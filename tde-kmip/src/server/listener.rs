@@ -273,7 +273,8 @@ impl Shared {
         for socket in connections.sockets.values() {
             let _ = socket.stream.shutdown(Shutdown::Both);
         }
-        let forced = self.ended.wait_timeout_while(connections, FORCED, |connections| !connections.sockets.is_empty());
+        let forced =
+            self.ended.wait_timeout_while(connections, FORCED, |connections| !connections.sockets.is_empty());
         drop(forced);
         Stopped { cut_off }
     }
@@ -281,6 +282,9 @@ impl Shared {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("engine", &self.engine).field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("engine", &self.engine)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 /// The passphrase of an existing file, or of the one that is made.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Passphrase (asked for on the terminal unless given)")]
-pub(super) struct PassphraseArgs {
+pub(crate) struct PassphraseArgs {
     /// Read the passphrase from FILE: its first line; only its owner may have access to it
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
@@ -86,7 +86,7 @@ impl Asker {
     }
 
     /// For a file that exists.
-    pub(super) fn existing(args: &PassphraseArgs) -> Self {
+    pub(crate) fn existing(args: &PassphraseArgs) -> Self {
         let current = Origin::new(args.passphrase_file.as_deref(), args.passphrase_fd);
         Self { current, fresh: Origin::Terminal }
     }
