@@ -6,6 +6,7 @@
 mod corpus;
 mod damage;
 mod decrypt;
+mod demo;
 mod doctor;
 mod edit;
 mod jobs;
