@@ -9,7 +9,7 @@ use tde_core::PrincipalKey;
 use tde_keyfile::PrincipalKeyName;
 use tde_keyfile::edit::{Edit, EditError, EditOptions, Editor, KeyFiles, Step, ensure_stopped};
 use tde_keyfile::provider::{KeyProvider, ProviderError, ProviderErrorKind};
-use tde_keyfile::storage::{After, Before, Change, DiskStorage, Recovery};
+use tde_keyfile::storage::{After, Before, Change, DiskStorage, Error, Recovery};
 
 use crate::args::ClusterArgs;
 use crate::failure::{Failure, Status};
@@ -123,6 +123,8 @@ pub(crate) fn carry_out(
                 }
             })?;
         }
+    } else {
+        edit.rehearse(&storage, data_directory).map_err(failure)?;
     }
     let mut out = Printer::new();
     if write.json {
@@ -225,7 +227,10 @@ pub(crate) fn failure(error: EditError) -> Failure {
     let failure = match error {
         EditError::Scope(error) => return open::scope_failure(error),
         EditError::Provider(error) => return provider_failure(error),
-        error @ (EditError::Format { .. } | EditError::InvalidRange { .. }) => Failure::new(error).wrong(),
+        error @ (EditError::Format { .. }
+        | EditError::InvalidRange { .. }
+        | EditError::RelationLength { .. }
+        | EditError::Storage(Error::Content { .. })) => Failure::new(error).wrong(),
         error => Failure::new(error),
     };
     match advice {

@@ -1,6 +1,6 @@
 //! Certificates for a small installation: an authority, a server, clients, each in its own PEM files.
 //!
-//! [`Pki::init`] makes a directory in which a key server finds all it needs; [`Pki::add_client`] adds a client later.
+//! [`Pki::init`] makes a directory in which a key server finds all it needs; [`Pki::add_clients`] adds clients later.
 //! Whoever has an authority of their own uses that instead: nothing else here depends on how certificates were made.
 //!
 //! ```
@@ -11,7 +11,7 @@
 //! # let directory = directory.path().join("kmip");
 //! let hosts = ["kms.example.com".parse()?, "192.0.2.7".parse()?];
 //! let pki = Pki::init(&directory, &hosts, &["orders-db"], &Options::default())?;
-//! pki.add_client("billing-db", &Options::default())?;
+//! pki.add_clients(&["billing-db"], &Options::default())?;
 //! assert!(directory.join("billing-db.key").is_file());
 //! # Ok(())
 //! # }
@@ -121,52 +121,39 @@ impl Pki {
     /// [`PkiError::Exists`] if one of the files is there already: nothing is ever overwritten.
     /// [`PkiError::ClientName`], [`PkiError::NoHosts`], [`PkiError::Days`], [`PkiError::Certificate`],
     /// [`PkiError::Io`].
-    pub fn init(
+    pub fn init<S: AsRef<str>>(
         directory: &Path,
         hosts: &[Host],
-        clients: &[&str],
+        clients: &[S],
         options: &Options,
     ) -> Result<Self, PkiError> {
         if hosts.is_empty() {
             return Err(PkiError::NoHosts);
         }
-        for (index, client) in clients.iter().enumerate() {
-            check_client(client)?;
-            if clients[..index].contains(client) {
-                return Err(PkiError::ClientName { name: (*client).to_owned(), reason: "is given twice" });
-            }
-        }
+        let clients: Vec<&str> = clients.iter().map(AsRef::as_ref).collect();
+        check_clients(&clients)?;
         let pki = Self::at(directory);
         let mut files = NewFiles::new(directory)?;
-        for name in [CA, SERVER].into_iter().chain(clients.iter().copied()) {
-            files.check_absent(&pki.certificate(name))?;
-            files.check_absent(&pki.key(name))?;
-        }
         let authority = Authority::new(options)?;
         pki.stage(&mut files, CA, &authority.pem(), &authority.key_pem())?;
         let server = authority.server(hosts, options)?;
         pki.stage(&mut files, SERVER, &server.pem, &server.key)?;
-        for client in clients {
-            let issued = authority.client(client, options)?;
-            pki.stage(&mut files, client, &issued.pem, &issued.key)?;
-        }
+        pki.stage_clients(&mut files, &authority, &clients, options)?;
         files.publish()?;
         Ok(pki)
     }
 
-    /// Makes a certificate for one more client, signed by the authority in the directory.
+    /// Makes certificates for more clients, signed by the authority in the directory.
     ///
     /// # Errors
     /// [`PkiError::Exists`], [`PkiError::ClientName`], [`PkiError::Authority`], [`PkiError::Days`],
     /// [`PkiError::Certificate`], [`PkiError::Io`].
-    pub fn add_client(&self, name: &str, options: &Options) -> Result<(), PkiError> {
-        check_client(name)?;
+    pub fn add_clients<S: AsRef<str>>(&self, names: &[S], options: &Options) -> Result<(), PkiError> {
+        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+        check_clients(&names)?;
         let mut files = NewFiles::new(&self.directory)?;
-        files.check_absent(&self.certificate(name))?;
-        files.check_absent(&self.key(name))?;
         let authority = Authority::open(&self.certificate(CA), &self.key(CA))?;
-        let issued = authority.client(name, options)?;
-        self.stage(&mut files, name, &issued.pem, &issued.key)?;
+        self.stage_clients(&mut files, &authority, &names, options)?;
         files.publish()
     }
 
@@ -208,7 +195,23 @@ impl Pki {
         self.directory.join(format!("{name}.key"))
     }
 
+    fn stage_clients(
+        &self,
+        files: &mut NewFiles,
+        authority: &Authority,
+        names: &[&str],
+        options: &Options,
+    ) -> Result<(), PkiError> {
+        for name in names {
+            let issued = authority.client(name, options)?;
+            self.stage(files, name, &issued.pem, &issued.key)?;
+        }
+        Ok(())
+    }
+
     fn stage(&self, files: &mut NewFiles, name: &str, pem: &str, key: &str) -> Result<(), PkiError> {
+        files.check_absent(&self.key(name))?;
+        files.check_absent(&self.certificate(name))?;
         // The key first: a certificate is only there when its key is.
         files.stage(self.key(name), key.as_bytes(), 0o600)?;
         files.stage(self.certificate(name), pem.as_bytes(), 0o644)
@@ -244,6 +247,16 @@ impl fmt::Display for Host {
             Self::Address(address) => address.fmt(f),
         }
     }
+}
+
+fn check_clients(names: &[&str]) -> Result<(), PkiError> {
+    for (index, name) in names.iter().enumerate() {
+        check_client(name)?;
+        if names[..index].contains(name) {
+            return Err(PkiError::ClientName { name: (*name).to_owned(), reason: "is given twice" });
+        }
+    }
+    Ok(())
 }
 
 /// The name becomes a common name and part of a file name.

@@ -168,7 +168,9 @@ fn contract(provider: &dyn KeyProvider, client: &Client, prefix: &str) {
     assert!(listed.contains(&short.name) && listed.contains(&long.name), "{listed:?}");
     let check = provider.check().unwrap();
     assert!(check.items.iter().any(|item| item.subject == "TLS"), "{check:?}");
-    assert_eq!(check.warnings().count(), 0, "{check:?}");
+    // The certificates of these tests are good for a month.
+    let odd = check.warnings().filter(|item| !item.text.contains("expires within 30 days")).count();
+    assert_eq!(odd, 0, "{check:?}");
 
     // A name that pg_tde cuts at 250 bytes, and what it would make of two such names.
     let longest = name(&format!("{prefix}-{}", "n".repeat(250 - prefix.len() - 1)));
@@ -181,14 +183,19 @@ fn contract(provider: &dyn KeyProvider, client: &Client, prefix: &str) {
     let usage = CryptographicUsageMask::ENCRYPT | CryptographicUsageMask::DECRYPT;
     let aes = CryptographicAlgorithm::AES;
     let twice = key_name("short").to_string();
-    let second = client.register_symmetric_key(&twice, &[7; 16], aes, usage).unwrap();
-    let first = client.locate_by_name(&twice, ObjectType::SYMMETRIC_KEY).unwrap().unique_identifiers;
-    assert_eq!(first.len(), 2);
-    let error = provider.principal_key(&key_name("short")).unwrap_err();
-    assert_eq!(error.kind(), ProviderErrorKind::Ambiguous);
-    let listed = error.source().unwrap().to_string();
-    assert!(first.iter().all(|id| listed.contains(id.as_str())), "{listed}");
-    client.destroy(&second).unwrap();
+    match client.register_symmetric_key(&twice, &[7; 16], aes, usage) {
+        // A server that keeps names unique.
+        Err(error) => assert!(error.refusal().is_some(), "{error}"),
+        Ok(second) => {
+            let ids = client.locate_by_name(&twice, ObjectType::SYMMETRIC_KEY).unwrap().unique_identifiers;
+            assert_eq!(ids.len(), 2);
+            let error = provider.principal_key(&key_name("short")).unwrap_err();
+            assert_eq!(error.kind(), ProviderErrorKind::Ambiguous);
+            let listed = error.source().unwrap().to_string();
+            assert!(ids.iter().all(|id| listed.contains(id.as_str())), "{listed}");
+            client.destroy(&second).unwrap();
+        }
+    }
     assert!(provider.principal_key(&key_name("short")).unwrap().unwrap().key.ct_eq(&short.key));
 
     // A key that is no principal key.
@@ -202,7 +209,7 @@ fn the_embedded_server_is_a_key_provider_in_every_version() {
     let server = KeyServer::start();
     for version in ProtocolVersion::ALL {
         let mut settings = server.settings();
-        settings.versions = vec![*version];
+        settings.versions = vec![version];
         let provider = KmipProvider::new(settings).unwrap();
         contract(&provider, provider.client(), &format!("v{version}"));
     }

@@ -8,6 +8,7 @@ pub(crate) mod decode;
 pub(crate) mod destroy;
 pub(crate) mod encode;
 pub(crate) mod get;
+pub(crate) mod init;
 pub(crate) mod locate;
 mod object;
 pub(crate) mod ping;
@@ -16,6 +17,7 @@ pub(crate) mod query;
 pub(crate) mod register;
 mod report;
 pub(crate) mod revoke;
+pub(crate) mod serve;
 mod source;
 
 use clap::Subcommand;
@@ -44,6 +46,8 @@ pub(crate) enum KmipCommand {
     Attributes(attributes::AttributesArgs),
     Decode(decode::DecodeArgs),
     Encode(encode::EncodeArgs),
+    Init(init::InitArgs),
+    Serve(Box<serve::ServeArgs>),
 }
 
 pub(crate) fn run(command: &KmipCommand) -> Result<Status, Failure> {
@@ -60,5 +64,7 @@ pub(crate) fn run(command: &KmipCommand) -> Result<Status, Failure> {
         KmipCommand::Attributes(args) => attributes::run(args),
         KmipCommand::Decode(args) => decode::run(args),
         KmipCommand::Encode(args) => encode::run(args),
+        KmipCommand::Init(args) => init::run(args),
+        KmipCommand::Serve(args) => serve::run(args),
     }
 }

@@ -1,7 +1,7 @@
 //! `tde master-key`: a principal key in a file protected by a passphrase.
 
-mod arguments;
-mod failure;
+pub(crate) mod arguments;
+pub(crate) mod failure;
 mod init;
 mod lock;
 pub(crate) mod passphrase;

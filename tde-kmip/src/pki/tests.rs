@@ -14,7 +14,7 @@ fn a_directory_holds_what_both_sides_need_and_openssl_agrees() {
     let directory = directory.path().join("kmip");
     let hosts = [host("KMS.example.com"), host("192.0.2.7"), host("::1"), host("*.db.example.com")];
     let pki = Pki::init(&directory, &hosts, &["orders-db", "Ünïcode client"], &Options::default()).unwrap();
-    pki.add_client("later", &Options::default().keys(KeyKind::EcdsaP384)).unwrap();
+    pki.add_clients(&["later"], &Options::default().keys(KeyKind::EcdsaP384)).unwrap();
 
     assert_eq!(fs::metadata(&directory).unwrap().mode() & 0o777, 0o700);
     let names = ["ca", "server", "orders-db", "Ünïcode client", "later"];
@@ -71,7 +71,7 @@ fn nothing_is_overwritten_and_nothing_is_left_half() {
     let pki = init(&["a"]).unwrap();
     let before = fs::read(pki.key("a")).unwrap();
     assert!(matches!(init(&[]), Err(PkiError::Exists { .. })));
-    assert!(matches!(pki.add_client("a", &Options::default()), Err(PkiError::Exists { .. })));
+    assert!(matches!(pki.add_clients(&["a"], &Options::default()), Err(PkiError::Exists { .. })));
     assert_eq!(fs::read(pki.key("a")).unwrap(), before);
 }
 
@@ -88,7 +88,7 @@ fn what_cannot_be_is_refused() {
         Pki::init(directory, &[host("x")], &["a", "a"], &options),
         Err(PkiError::ClientName { .. })
     ));
-    assert!(matches!(Pki::init(directory, &[], &[], &options), Err(PkiError::NoHosts)));
+    assert!(matches!(Pki::init(directory, &[], &["a"], &options), Err(PkiError::NoHosts)));
     for days in [0, 36526, u32::MAX] {
         let refused = Pki::init(directory, &[host("x")], &["c"], &options.days(days));
         assert!(matches!(refused, Err(PkiError::Days { .. })), "{days}");
@@ -100,7 +100,7 @@ fn what_cannot_be_is_refused() {
     // An authority that is not one.
     let pki = Pki::init(directory, &[host("localhost")], &["a"], &options).unwrap();
     fs::copy(pki.key("server"), pki.key("ca")).unwrap();
-    let refused = pki.add_client("b", &options).unwrap_err();
+    let refused = pki.add_clients(&["b"], &options).unwrap_err();
     assert!(refused.to_string().contains("does not belong"), "{refused}");
     assert!(!pki.key("b").exists());
 }
@@ -119,5 +119,5 @@ fn no_certificate_outlives_its_authority() {
     };
     assert_eq!(expiry("a"), expiry("ca"));
     let late = Options { now: SystemTime::now() + std::time::Duration::from_secs(11 * 86_400), ..options };
-    assert!(matches!(pki.add_client("b", &late), Err(PkiError::Authority { .. })));
+    assert!(matches!(pki.add_clients(&["b"], &late), Err(PkiError::Authority { .. })));
 }

@@ -93,6 +93,25 @@ impl KmipProvider {
         }
     }
 
+    /// Why a key was not stored: a server that keeps names unique says so in its own way.
+    fn not_stored(&self, name: &str, error: Error) -> ProviderError {
+        if error.refusal().is_some()
+            && let Ok(ids) = self.locate(name)
+            && let [id, ..] = &*ids
+        {
+            let what = format!("another client registered \"{name}\" at the same time, as {id}");
+            return self.failed(ProviderErrorKind::Exists, what);
+        }
+        let unknown = error.may_have_happened();
+        let failed = self.error(error);
+        if !unknown {
+            return failed;
+        }
+        failed.with_advice(format!(
+            "the server may have stored the key: look with `tde kmip locate --name {name}` before it is done again"
+        ))
+    }
+
     /// Several keys have the name: `pg_tde` refuses them all, and so do we.
     fn ambiguous(&self, name: &str, ids: &[String]) -> ProviderError {
         let kind = ProviderErrorKind::Ambiguous;
@@ -139,18 +158,10 @@ impl KeyProvider for KmipProvider {
         let usage = CryptographicUsageMask::ENCRYPT | CryptographicUsageMask::DECRYPT;
         let registered =
             self.client.register_symmetric_key(text, key.expose_bytes(), CryptographicAlgorithm::AES, usage);
-        let own = registered.map_err(|error| {
-            let unknown = error.may_have_happened();
-            let failed = self.error(error);
-            if unknown {
-                failed.with_advice(format!(
-                    "the server may have stored the key: look with `tde kmip locate --name {text}` before it is \
-                     done again"
-                ))
-            } else {
-                failed
-            }
-        })?;
+        let own = match registered {
+            Ok(own) => own,
+            Err(error) => return Err(self.not_stored(text, error)),
+        };
         // KMIP has no "only if the name is free". Whoever registered the same name meanwhile sees two keys as well.
         let ids = self.locate(text)?;
         if ids.len() < 2 {
