@@ -26,8 +26,15 @@ pub(crate) const KEY_ADVICE: &str =
 /// # Errors
 /// If there is no `pg_tde/`, or a file named by an option cannot be read.
 pub(crate) fn cluster(args: &ClusterArgs) -> Result<Cluster, Failure> {
-    let cluster = Cluster::open(&args.data_directory, &options(&args.keys, &args.data_directory)?)
-        .map_err(cluster_failure(args))?;
+    cluster_with(args, &options(&args.keys, &args.data_directory)?)
+}
+
+/// The same with options that are used again, so that providers stay connected.
+///
+/// # Errors
+/// As [`cluster`].
+pub(crate) fn cluster_with(args: &ClusterArgs, options: &OpenOptions) -> Result<Cluster, Failure> {
+    let cluster = Cluster::open(&args.data_directory, options).map_err(cluster_failure(args))?;
     warn_of_unused(&cluster, &args.keys)?;
     Ok(cluster)
 }

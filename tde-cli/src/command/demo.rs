@@ -114,11 +114,11 @@ fn demonstrate(place: &Path, args: &DemoArgs, steps: &mut Steps<'_>) -> Result<S
     })?;
     steps.timed("encrypt tables", || {
         let amount = cluster.write_tables()?;
-        Ok((amount.bytes, format!("{} pages", amount.pages)))
+        Ok((amount.bytes, format!("{} pages made, encrypted and synced", amount.pages)))
     })?;
     steps.timed("encrypt WAL", || {
         let amount = cluster.write_wal()?;
-        Ok((amount.bytes, format!("{} records", amount.records)))
+        Ok((amount.bytes, format!("{} records encrypted and synced", amount.records)))
     })?;
     verify(&cluster, steps)?;
     steps.run("rotate", || {

@@ -9,6 +9,7 @@ mod certificates;
 mod corpus;
 mod damage;
 mod decrypt;
+mod demo;
 mod doctor;
 mod edit;
 mod faults;
