@@ -47,7 +47,7 @@ pub use unlock::UnlockedKey;
 #[cfg(all(feature = "write", unix))]
 pub(crate) use {
     open::KeyDirectory,
-    unlock::{ProviderLookup, places_of, try_key, unlock},
+    unlock::{ProviderLookup, places_of, search_key, try_key, unlock},
 };
 
 /// The key files of a data directory, read once by [`Cluster::open`]. Nothing is read again later, and

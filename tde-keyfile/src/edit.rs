@@ -49,9 +49,12 @@ mod convert;
 mod draft;
 mod error;
 mod files;
+mod import;
 mod keyring;
 mod principal_key;
 mod providers;
+mod reencrypt;
+mod relation_files;
 mod relation_keys;
 mod repair;
 mod rewrap;
@@ -63,12 +66,17 @@ mod wal_ranges;
 use alloc::string::String;
 use std::path::Path;
 
+pub(crate) use draft::now;
 pub use draft::{Draft, Edit, Generation};
 pub use error::EditError;
 pub use files::KeyFiles;
+pub(crate) use import::write_contents;
 pub use keyring::KeyringEdit;
 pub use principal_key::NewPrincipalKey;
+pub(crate) use principal_key::{fetch_key, find_provider};
 pub use providers::KeyCheck;
+pub use reencrypt::ReencryptOptions;
+pub use relation_files::RelationFiles;
 pub use relation_keys::Existing;
 pub use step::Step;
 
@@ -165,9 +173,11 @@ impl<'s> Editor<'s> {
     /// [`Interrupted`](crate::storage::Error::Interrupted), which the next [`open`](Self::open) completes, and
     /// [`NotDurable`](crate::storage::Error::NotDurable).
     pub fn apply(self, edit: Edit) -> Result<Applied, EditError> {
-        // It may have been started since.
-        ensure_stopped(self.writer.storage(), self.writer.root(), &self.options)?;
-        Ok(self.writer.apply(edit.into_plan())?)
+        // It may have been started since, or while files are written.
+        let check = ServerCheck { allow_unclean: self.options.allow_unclean_shutdown };
+        let still = || ensure_server_stopped(self.writer.storage(), self.writer.root(), check);
+        still()?;
+        Ok(self.writer.apply_if(edit.into_plan(), &still)?)
     }
 }
 

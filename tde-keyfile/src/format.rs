@@ -13,6 +13,8 @@
 //! | `keys_version` | [`keys_version`] | 2.2 |
 //! | the file provider's keyring | [`keyring`] | 1.0 to 2.2 |
 //!
+//! Beside them stands our own layout with a file for each relation, `one_file` (feature `write`).
+//!
 //! All numbers are little-endian: `pg_tde` writes the byte order of its host, and every layout here is
 //! that of 64-bit little-endian Linux.
 //!
@@ -28,6 +30,8 @@ pub mod header;
 pub mod keyring;
 pub mod keys_version;
 pub mod names;
+#[cfg(all(feature = "write", unix))]
+pub mod one_file;
 #[cfg(feature = "alloc")]
 pub mod provider_options;
 pub mod providers;

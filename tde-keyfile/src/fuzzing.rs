@@ -9,6 +9,8 @@
     reason = "a broken promise must be seen"
 )]
 
+#[cfg(all(feature = "write", unix))]
+pub mod one_file;
 pub mod postgres;
 #[cfg(all(feature = "passphrase", unix))]
 pub mod writing;

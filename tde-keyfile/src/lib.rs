@@ -14,6 +14,8 @@ extern crate std;
 #[cfg(feature = "std")]
 pub mod cluster;
 #[cfg(all(feature = "write", unix))]
+pub mod doctor;
+#[cfg(all(feature = "write", unix))]
 pub mod edit;
 #[cfg(feature = "std")]
 mod file;
@@ -36,6 +38,8 @@ pub mod provider;
 pub mod relation_file;
 #[cfg(all(feature = "write", unix))]
 pub mod storage;
+#[cfg(all(feature = "write", unix))]
+pub mod store;
 #[cfg(feature = "rayon")]
 mod threads;
 #[cfg(feature = "std")]

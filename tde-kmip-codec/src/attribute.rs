@@ -4,6 +4,7 @@ mod certificate;
 mod cryptography;
 mod identifier;
 mod identity;
+mod item;
 mod list;
 mod name;
 mod reference;

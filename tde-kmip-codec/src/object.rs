@@ -1,5 +1,6 @@
 //! Managed objects and what they are made of (KMIP 1.4, section 2; KMIP 2.1, section 2).
 
+mod item;
 mod key;
 mod key_block;
 mod key_value;

@@ -37,7 +37,7 @@ pub struct Provider {
 }
 
 impl ProvidersFile {
-    pub(super) fn parse(scope: Oid, path: PathBuf, bytes: &[u8]) -> Self {
+    pub(crate) fn parse(scope: Oid, path: PathBuf, bytes: &[u8]) -> Self {
         let records = ProviderRecords::parse(bytes);
         let torn_tail = records.torn_tail();
         let records = records

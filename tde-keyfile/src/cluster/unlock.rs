@@ -15,7 +15,7 @@ use tde_core::{PrincipalKey, WrapKey};
 use super::error::{PrincipalKeyError, PrincipalKeyErrorKind};
 use super::options::OpenOptions;
 use super::providers::{Provider, ProviderRecordError};
-use crate::format::header::{Magic, UnverifiedHeader};
+use crate::format::header::{Magic, PrincipalKeyInfo, UnverifiedHeader};
 use crate::format::provider_options::ProviderOptions;
 use crate::provider::{FileKeyring, KeyProvider, ProviderError};
 
@@ -28,6 +28,12 @@ pub struct UnlockedKey {
 }
 
 impl UnlockedKey {
+    /// A key that was found to be the right one.
+    #[cfg(all(feature = "write", unix))]
+    pub(crate) fn whole(wrap_key: WrapKey, place: &dyn KeyProvider) -> Self {
+        Self { wrap_key: Arc::new(wrap_key), place: place.place(), truncated: false }
+    }
+
     /// The key, ready to unwrap internal keys.
     #[must_use]
     pub fn wrap_key(&self) -> &WrapKey {
@@ -68,9 +74,26 @@ pub(crate) fn unlock(
     data_directory: &Path,
     options: &OpenOptions,
 ) -> Result<UnlockedKey, Box<PrincipalKeyError>> {
-    let mut search = Search { header, searched: Vec::new(), tried: Vec::new(), failure: None };
-    for key in options.principal_keys_named(header.claims().name()) {
+    let accept = |key: &PrincipalKey, place: &dyn KeyProvider| try_key(header, key, place);
+    search_key(header.claims(), &accept, lookup, data_directory, options)
+}
+
+/// Finds the key that `accept` takes for the one meant.
+pub(crate) fn search_key(
+    claims: &PrincipalKeyInfo,
+    accept: &Accept<'_>,
+    lookup: ProviderLookup<'_>,
+    data_directory: &Path,
+    options: &OpenOptions,
+) -> Result<UnlockedKey, Box<PrincipalKeyError>> {
+    let mut search = Search { claims, accept, searched: Vec::new(), tried: Vec::new(), failure: None };
+    for key in options.principal_keys_named(claims.name()) {
         if let Some(unlocked) = search.ask(key) {
+            return Ok(unlocked);
+        }
+    }
+    for provider in options.providers() {
+        if let Some(unlocked) = search.ask_in_passing(provider) {
             return Ok(unlocked);
         }
     }
@@ -126,9 +149,13 @@ pub(crate) fn places_of(
     Ok(Vec::new())
 }
 
-/// A search for the key of one header, over several places.
+/// Makes an [`UnlockedKey`] of a key, if it is the one meant.
+pub(crate) type Accept<'a> = dyn Fn(&PrincipalKey, &dyn KeyProvider) -> Option<UnlockedKey> + 'a;
+
+/// A search for one key, over several places.
 struct Search<'a> {
-    header: &'a UnverifiedHeader<'a>,
+    claims: &'a PrincipalKeyInfo,
+    accept: &'a Accept<'a>,
     searched: Vec<String>,
     tried: Vec<String>,
     failure: Option<ProviderError>,
@@ -137,9 +164,9 @@ struct Search<'a> {
 impl Search<'_> {
     /// Asks one place, and keeps in mind what it answered if that is not the right key.
     fn ask(&mut self, place: &dyn KeyProvider) -> Option<UnlockedKey> {
-        match place.principal_key(self.header.claims().name()) {
+        match place.principal_key(self.claims.name()) {
             Ok(Some(found)) => {
-                let unlocked = try_key(self.header, &found.key, place);
+                let unlocked = (self.accept)(&found.key, place);
                 if unlocked.is_none() {
                     self.tried.push(place.place());
                 }
@@ -156,9 +183,17 @@ impl Search<'_> {
         }
     }
 
+    /// The same of a place that is not where the header says the key is: that it has none is not worth a word.
+    fn ask_in_passing(&mut self, place: &dyn KeyProvider) -> Option<UnlockedKey> {
+        let known = self.searched.len();
+        let unlocked = self.ask(place);
+        self.searched.truncate(known);
+        unlocked
+    }
+
     /// The most telling answer first: a key that does not fit says more than places that have none.
     fn explain(self, unreached: PrincipalKeyErrorKind) -> PrincipalKeyError {
-        let claims = self.header.claims();
+        let claims = self.claims;
         let kind = if !self.tried.is_empty() {
             PrincipalKeyErrorKind::WrongKey { tried: self.tried }
         } else if let Some(failure) = self.failure {

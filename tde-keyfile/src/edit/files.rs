@@ -96,7 +96,7 @@ impl KeyFiles {
     }
 
     /// The content of a file; `None` if it is absent (or could not be read, see [`is_unread`](Self::is_unread)).
-    pub(super) fn content(&self, name: &str) -> Option<&[u8]> {
+    pub(crate) fn content(&self, name: &str) -> Option<&[u8]> {
         self.contents.get(name).map(Vec::as_slice)
     }
 

@@ -30,6 +30,11 @@ pub enum EncodeError {
         /// The most bytes that it holds.
         limit: usize,
     },
+    /// Entries that the file that they are for cannot have.
+    Entries {
+        /// What is wrong with them.
+        reason: &'static str,
+    },
     /// AES-GCM refused; it does not for vectors of 16 bytes and keys.
     Wrap(tde_core::Error),
 }
@@ -46,6 +51,7 @@ impl fmt::Display for EncodeError {
             Self::Text { field, limit } => {
                 write!(f, "the {field} must be text of at most {limit} bytes without a NUL")
             }
+            Self::Entries { reason } => write!(f, "entries {reason}"),
             Self::Wrap(error) => error.fmt(f),
         }
     }

@@ -18,6 +18,10 @@ pub enum FileKind {
     Providers,
     /// A keyring of the file provider: principal keys in clear.
     Keyring,
+    /// A key file of the layout with one file per relation.
+    OneFileKeys,
+    /// `provider_config` of the layout with one file per relation.
+    ProviderConfig,
 }
 
 impl fmt::Display for FileKind {
@@ -28,6 +32,8 @@ impl fmt::Display for FileKind {
             Self::KeysVersion => "key version file",
             Self::Providers => "providers file",
             Self::Keyring => "keyring file",
+            Self::OneFileKeys => "key file (one file per relation)",
+            Self::ProviderConfig => "provider configuration",
         })
     }
 }
@@ -101,6 +107,29 @@ pub enum FormatErrorKind {
     },
     /// The options of a provider do not end, or are not UTF-8.
     Text,
+    /// The SHA-256 at the end does not match.
+    Checksum,
+    /// The file has not the length that its fields tell.
+    Length {
+        /// Bytes in the file.
+        actual: u64,
+        /// Bytes it must have.
+        expected: u64,
+    },
+    /// A value that is never written.
+    Value {
+        /// The value found.
+        found: u32,
+    },
+    /// The file belongs to another place than the one where it lies.
+    Place {
+        /// What the file says.
+        found: u32,
+        /// What its path says.
+        expected: u32,
+    },
+    /// The principal key is another one than the file was sealed with.
+    Fingerprint,
     /// A tag does not match: the principal key is another one, or bytes were changed. Nothing more
     /// can be told.
     Authentication,
@@ -147,12 +176,27 @@ impl FormatError {
             FormatErrorKind::UnknownMagic { .. } | FormatErrorKind::OtherKind { .. } => {
                 "check that the file is where pg_tde put it, and restore it if it is damaged"
             }
+            FormatErrorKind::UnsupportedVersion { .. }
+                if matches!(self.file, FileKind::OneFileKeys | FileKind::ProviderConfig) =>
+            {
+                "written by another release, or changed: use that release, or restore the file"
+            }
             FormatErrorKind::UnsupportedVersion { found } => {
                 if found < 3 {
                     "written before pg_tde 1.0: open the cluster with that release and dump it"
                 } else {
                     "written by a newer pg_tde: use a newer release of this crate"
                 }
+            }
+            FormatErrorKind::Checksum | FormatErrorKind::Length { .. } => {
+                "the file is damaged or cut short: copy it again, or restore it"
+            }
+            FormatErrorKind::Place { .. } => {
+                "put the file back where it belongs, and restore the right one here"
+            }
+            FormatErrorKind::Fingerprint => "give the principal key that the file was written with",
+            FormatErrorKind::Authentication if matches!(self.file, FileKind::OneFileKeys) => {
+                "the file was changed after it was written: restore it"
             }
             FormatErrorKind::Authentication => {
                 "give the principal key that the header names; if it is the right one, restore the file"
@@ -161,6 +205,7 @@ impl FormatError {
             FormatErrorKind::Text => "change the provider with pg_tde, which rewrites its record",
             FormatErrorKind::KeyLength { .. } => "give a principal key of 16 or 32 bytes",
             FormatErrorKind::Name(_)
+            | FormatErrorKind::Value { .. }
             | FormatErrorKind::UnknownEntryType { .. }
             | FormatErrorKind::UnknownRangeType { .. }
             | FormatErrorKind::UnknownCipher { .. }
@@ -196,6 +241,15 @@ impl fmt::Display for FormatErrorKind {
             Self::KeyLength { found } => write!(f, "a key of {found} bytes, 16 or 32 expected"),
             Self::TornRecord { length } => write!(f, "the file ends {length} bytes into a record"),
             Self::Text => f.write_str("the text is not UTF-8 or does not end"),
+            Self::Checksum => f.write_str("the SHA-256 at the end does not match"),
+            Self::Length { actual, expected } => write!(f, "{actual} bytes, {expected} expected"),
+            Self::Value { found } => write!(f, "{found} is never written here"),
+            Self::Place { found, expected } => {
+                write!(f, "it is {found}, but the file lies where {expected} belongs")
+            }
+            Self::Fingerprint => {
+                f.write_str("the principal key is another one than the file was sealed with")
+            }
             Self::Authentication => f.write_str("the tag does not match"),
             Self::NoKey => f.write_str("the entry holds no key"),
         }
