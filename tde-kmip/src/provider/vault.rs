@@ -47,7 +47,9 @@ impl VaultProvider {
     pub fn new(settings: VaultSettings) -> Result<Self, ProviderError> {
         match Transport::new(&settings) {
             Ok(transport) => Ok(Self { settings, transport }),
-            Err(error) => Err(ProviderError::new(place(&settings), error.kind()).with_source(error.to_string())),
+            Err(error) => {
+                Err(ProviderError::new(place(&settings), error.kind()).with_source(error.to_string()))
+            }
         }
     }
 
