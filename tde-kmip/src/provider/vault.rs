@@ -43,7 +43,7 @@ impl VaultProvider {
     /// The store behind these settings. Certificates are read, nothing is connected.
     ///
     /// # Errors
-    /// [`ProviderErrorKind::Options`].
+    /// [`ProviderErrorKind::Options`](tde_keyfile::provider::ProviderErrorKind::Options).
     pub fn new(settings: VaultSettings) -> Result<Self, ProviderError> {
         match Transport::new(&settings) {
             Ok(transport) => Ok(Self { settings, transport }),

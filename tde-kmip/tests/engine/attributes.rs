@@ -98,8 +98,8 @@ fn what_is_the_servers_is_not_the_clients() {
             AttributeValue::CryptographicLength(256),
             AttributeValue::AlwaysSensitive(true),
         ] {
-            assert_eq!(add(&server, version, &id, value.clone()).reason(), Some(reason), "{value:?}");
-            let mut modify = ModifyAttributeRequest::new(Attribute::new(value.clone()));
+            assert_eq!(add(&server, version, &id, value).reason(), Some(reason), "{value:?}");
+            let mut modify = ModifyAttributeRequest::new(Attribute::new(value));
             modify.unique_identifier = Some(id.as_str().into());
             assert_eq!(server.ask(version, modify).reason(), Some(reason), "{value:?}");
         }
@@ -122,7 +122,7 @@ fn single_values_are_added_once_and_adjusted() {
     adjust.adjustment_value = Some(tde_kmip_codec::ttlv::Value::Integer(23).into());
     assert_eq!(server.ask(version, adjust).status(), ResultStatus::SUCCESS);
     let wanted = [AttributeValue::DeactivationDate(DateTime(NOW + 123))];
-    assert_eq!(crate::objects::locate(&server, version, &wanted), [id.clone()]);
+    assert_eq!(crate::objects::locate(&server, version, &wanted), std::slice::from_ref(&id));
     let mut set = SetAttributeRequest::new(Attribute::new(AttributeValue::Comment("of old")));
     set.unique_identifier = Some(id.as_str().into());
     for _ in 0..2 {

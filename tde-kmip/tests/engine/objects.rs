@@ -112,7 +112,7 @@ fn re_keying_moves_the_name_links_both_and_shifts_the_dates() {
     request.offset = Some(Interval(50));
     let new = server.ask(ProtocolVersion::V1_4, request).id();
     assert_ne!(new, old);
-    assert_eq!(locate(&server, ProtocolVersion::V1_4, &[name("key")]), [new.clone()]);
+    assert_eq!(locate(&server, ProtocolVersion::V1_4, &[name("key")]), std::slice::from_ref(&new));
 
     let of = |id: &str, tag| {
         let references = [AttributeReference::Standard(tag)];
@@ -157,7 +157,7 @@ fn what_is_encrypted_is_decrypted_in_every_mode() {
         };
         let encrypt = EncryptRequest {
             unique_identifier: Some(id.as_str().into()),
-            cryptographic_parameters: Some(parameters.clone()),
+            cryptographic_parameters: Some(parameters),
             data: Some(plain.into()),
             ..EncryptRequest::default()
         };
@@ -172,7 +172,7 @@ fn what_is_encrypted_is_decrypted_in_every_mode() {
             assert_eq!(made.iv_counter_nonce.is_none(), mode == BlockCipherMode::ECB);
             let decrypt = DecryptRequest {
                 unique_identifier: Some(id.as_str().into()),
-                cryptographic_parameters: Some(parameters.clone()),
+                cryptographic_parameters: Some(parameters),
                 data: made.data,
                 iv_counter_nonce: made.iv_counter_nonce,
                 authenticated_encryption_tag: made.authenticated_encryption_tag,

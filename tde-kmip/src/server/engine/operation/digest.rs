@@ -30,8 +30,7 @@ pub(super) fn hash(batch: &mut Batch<'_>, request: &HashRequest<'_>) -> Outcome 
     let algorithm = request.cryptographic_parameters.hashing_algorithm;
     let hash = algorithm.and_then(|algorithm| crypto::hash(algorithm, &data));
     let hash = hash.ok_or_else(|| parameters("Hashing Algorithm"))?;
-    let mut response = HashResponse::default();
-    response.data = Some(hash.as_slice().into());
+    let response = HashResponse { data: Some(hash.as_slice().into()), ..HashResponse::default() };
     batch.answer(response)?;
     batch.given.push((Operation::HASH, Zeroizing::new(hash)));
     Ok(())
