@@ -19,7 +19,8 @@ pub(crate) use scope::ScopeArg;
 
 use crate::command::wal::restore;
 use crate::command::{
-    completions, inspect, kmip, man, master_key, provider, relation, repair, rotate, upgrade, verify, wal,
+    completions, inspect, kmip, layout, man, master_key, provider, relation, repair, rotate, upgrade, verify,
+    wal,
 };
 use crate::failure::Failure;
 
@@ -75,6 +76,8 @@ pub(crate) enum Command {
     Provider(provider::ProviderCommand),
     Upgrade(upgrade::UpgradeArgs),
     Repair(repair::RepairArgs),
+    #[command(subcommand)]
+    Layout(layout::LayoutCommand),
     #[command(subcommand)]
     MasterKey(master_key::MasterKeyCommand),
     #[command(subcommand)]

@@ -10,6 +10,7 @@ use tde_keyfile::cluster::{
 use tde_keyfile::{NameError, PrincipalKeyName, ProviderName};
 
 use crate::args::{ClusterArgs, KeyArgs};
+use crate::command::layout::refuse_one_file;
 use crate::failure::Failure;
 use crate::output;
 
@@ -32,6 +33,9 @@ pub(crate) fn cluster(args: &ClusterArgs) -> Result<Cluster, Failure> {
         };
         failure.advise(advice)
     })?;
+    if cluster.scopes().len() == 0 {
+        refuse_one_file(&args.data_directory)?;
+    }
     warn_of_unused(&cluster, &args.keys)?;
     Ok(cluster)
 }

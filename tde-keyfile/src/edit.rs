@@ -71,7 +71,7 @@ pub use files::KeyFiles;
 pub(crate) use import::write_contents;
 pub use keyring::KeyringEdit;
 pub use principal_key::NewPrincipalKey;
-pub(crate) use principal_key::{fetch_key, find_provider};
+pub(crate) use principal_key::{fetch_key, find_provider, keyring_path};
 pub use providers::KeyCheck;
 pub use relation_keys::Existing;
 pub use step::Step;

@@ -1,5 +1,7 @@
 //! `tde rotate`: another principal key for a scope.
 
+mod one_file;
+
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
@@ -10,13 +12,15 @@ use tde_keyfile::storage::DiskStorage;
 use tde_keyfile::{Oid, PrincipalKeyName};
 
 use crate::args::{ClusterArgs, ScopeArg};
+use crate::command::layout;
 use crate::edit::{Planned, WriteArgs, carry_out, failure, options};
 use crate::failure::{Failure, Status};
 
 const AFTER_HELP: &str = "\
 The server must be stopped. All internal keys of the scope are wrapped anew under the new key; data and
 WAL are not touched. `--scope default` takes the server and every database along that use the default key:
-all of them or none. Keep the old key: backups and standbys still need it.
+all of them or none. Keep the old key: backups and standbys still need it. Key files with one file per
+relation (`tde layout`) are rotated in the same way.
 
 Exit status:
   0  done
@@ -79,6 +83,9 @@ impl KeyBits {
 
 pub(crate) fn run(args: &RotateArgs) -> Result<Status, Failure> {
     let options = options(&args.cluster, &args.write)?;
+    if layout::is_one_file(&args.cluster.data_directory) {
+        return one_file::run(args, &options);
+    }
     carry_out(&args.cluster.data_directory, &options, &args.write, "rotate", |files| plan(args, files))
 }
 
@@ -93,12 +100,15 @@ fn plan(args: &RotateArgs, files: &KeyFiles) -> Result<Planned, Failure> {
     };
     let mut draft = Draft::new(files);
     draft.rotate(scope, &key).map_err(failure)?;
-    let description = match scope {
+    Ok(Planned { edit: draft.finish(&description(scope)), keyring })
+}
+
+fn description(scope: Oid) -> String {
+    match scope {
         Oid::PG_DEFAULT => "rotate the default principal key".to_owned(),
         Oid::PG_GLOBAL => "rotate the server's principal key".to_owned(),
         database => format!("rotate the principal key of database {database}"),
-    };
-    Ok(Planned { edit: draft.finish(&description), keyring })
+    }
 }
 
 fn provider<'f>(args: &RotateArgs, files: &'f KeyFiles, scope: Oid) -> Result<&'f Provider, Failure> {

@@ -10,6 +10,7 @@ mod edit;
 mod jobs;
 mod keys;
 mod kmip;
+mod layout;
 mod master_key;
 mod output;
 mod partial;

@@ -83,14 +83,7 @@ impl KeyFiles {
     /// # Errors
     /// [`EditError::ProviderNotReached`] unless it is a file provider.
     pub fn keyring_path(&self, provider: &Provider) -> Result<PathBuf, EditError> {
-        match provider.options() {
-            ProviderOptions::File { path } => Ok(self
-                .options()
-                .keyrings_for(Some(provider.name()))
-                .next()
-                .map_or_else(|| self.data_directory().join(path), |keyring| keyring.path().to_path_buf())),
-            _ => Err(EditError::ProviderNotReached { provider: provider.id(), kind: provider.kind() }),
-        }
+        keyring_path(provider, self.data_directory(), self.options())
     }
 
     /// The providers of a file that are neither deleted nor damaged.
@@ -158,4 +151,19 @@ pub(crate) fn fetch_key(
         return Err(EditError::ProviderNotReached { provider: provider.id(), kind: provider.kind() });
     }
     Err(EditError::PrincipalKeyNotFound { name: Box::new(*name), provider: provider.id(), searched })
+}
+
+/// The keyring file where a key of a provider can be made.
+pub(crate) fn keyring_path(
+    provider: &Provider,
+    data_directory: &Path,
+    options: &OpenOptions,
+) -> Result<PathBuf, EditError> {
+    match provider.options() {
+        ProviderOptions::File { path } => Ok(options
+            .keyrings_for(Some(provider.name()))
+            .next()
+            .map_or_else(|| data_directory.join(path), |keyring| keyring.path().to_path_buf())),
+        _ => Err(EditError::ProviderNotReached { provider: provider.id(), kind: provider.kind() }),
+    }
 }

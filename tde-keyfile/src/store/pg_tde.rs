@@ -17,7 +17,7 @@ use crate::edit::{
 };
 use crate::format::names::FileName;
 use crate::format::providers::ProviderRecords;
-use crate::format::relation_keys::EntryState;
+use crate::format::relation_keys::{EntryState, RelationEntry};
 use crate::format::{FormatError, names};
 use crate::name::PrincipalKeyName;
 use crate::oid::{Oid, RelationLocator};
@@ -128,16 +128,13 @@ impl KeyStore for PgTdeStore<'_> {
         let scopes =
             self.files.cluster().scopes().filter(|scope| !matches!(scope.state(), ScopeState::Empty));
         let summaries = scopes.map(|scope| {
-            let relations = scope.entry_counts().map(|_| {
-                let keys = scope.relation_keys().map_or(0, |keys| {
-                    keys.entries().filter(|entry| matches!(entry.state(), Ok(EntryState::Key(_)))).count()
-                });
-                keys
-            });
+            let is_key = |entry: &RelationEntry<'_>| matches!(entry.state(), Ok(EntryState::Key(_)));
+            let relations = scope.relation_keys().map(|keys| keys.entries().filter(is_key).count());
             let ranges = scope.wal_keys().map_or(0, |keys| keys.len());
             ScopeSummary {
                 scope: scope.oid(),
                 principal_key: scope.principal_key().copied(),
+                cipher: scope.unlocked_key().ok().flatten().map(|key| key.wrap_key().cipher()),
                 keys: relations.unwrap_or(ranges),
                 problem: scope.unlocked_key().err().map(|error| EditError::Scope(Arc::clone(error))),
             }
