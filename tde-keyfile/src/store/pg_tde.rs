@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use alloc::string::ToString as _;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -80,10 +81,9 @@ impl<'s> PgTdeStore<'s> {
         let mut relations = BTreeMap::new();
         for entry in scope.relation_keys().iter().flat_map(|keys| keys.entries()) {
             let EntryState::Key(entry) = entry.state().map_err(damaged(scope))? else { continue };
-            let place = (entry.relation(), entry.tablespace());
             // The first entry of a relation counts.
-            if !relations.contains_key(&place) {
-                relations.insert(place, entry.unwrap_key(key.wrap_key()).map_err(damaged(scope))?);
+            if let Entry::Vacant(place) = relations.entry((entry.relation(), entry.tablespace())) {
+                place.insert(entry.unwrap_key(key.wrap_key()).map_err(damaged(scope))?);
             }
         }
         let ranges = if oid == Oid::PG_GLOBAL { self.ranges()? } else { Vec::new() };
