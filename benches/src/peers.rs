@@ -2,5 +2,6 @@
 
 #[cfg(feature = "ipsec-mb")]
 pub mod ipsec_mb;
+pub mod kmip_serde;
 pub mod openssl;
 pub mod rustcrypto;

@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
-use tde_keyfile::edit::{Edit, EditError, EditOptions, Editor, KeyFiles, KeyringEdit, Step, ensure_stopped};
-use tde_keyfile::storage::{After, Before, Change, DiskStorage, Recovery};
+use tde_core::PrincipalKey;
+use tde_keyfile::PrincipalKeyName;
+use tde_keyfile::edit::{Edit, EditError, EditOptions, Editor, KeyFiles, Step, ensure_stopped};
+use tde_keyfile::provider::{KeyProvider, ProviderError, ProviderErrorKind};
+use tde_keyfile::storage::{After, Before, Change, DiskStorage, Error, Recovery};
 
 use crate::args::ClusterArgs;
 use crate::command::layout::refuse_one_file;
@@ -40,13 +43,35 @@ pub(crate) struct WriteArgs {
 /// A change, computed.
 pub(crate) struct Planned {
     pub(crate) edit: Edit,
-    /// A principal key to be added to a keyring before.
-    pub(crate) keyring: Option<KeyringEdit>,
+    /// A principal key to be stored at its provider before.
+    pub(crate) new_key: Option<NewKey>,
+}
+
+/// A principal key that is not stored yet.
+pub(crate) struct NewKey {
+    pub(crate) provider: Box<dyn KeyProvider>,
+    /// The keyring file, if the provider is one.
+    pub(crate) keyring: Option<PathBuf>,
+    pub(crate) name: PrincipalKeyName,
+    pub(crate) key: PrincipalKey,
+}
+
+impl NewKey {
+    pub(crate) fn place(&self) -> String {
+        match &self.keyring {
+            Some(keyring) => format!("keyring file {}", keyring.display()),
+            None => self.provider.place(),
+        }
+    }
+
+    pub(crate) fn store(&self) -> Result<(), Failure> {
+        self.provider.store(&self.name, &self.key).map_err(|error| failure(error.into()))
+    }
 }
 
 impl From<Edit> for Planned {
     fn from(edit: Edit) -> Self {
-        Self { edit, keyring: None }
+        Self { edit, new_key: None }
     }
 }
 
@@ -56,7 +81,7 @@ impl From<Edit> for Planned {
 /// If a file named by an option cannot be read.
 pub(crate) fn options(cluster: &ClusterArgs, write: &WriteArgs) -> Result<EditOptions, Failure> {
     let mut options = EditOptions::new("tde");
-    options.keys = open::options(&cluster.keys)?;
+    options.keys = open::options(&cluster.keys, &cluster.data_directory)?;
     options.allow_unclean_shutdown = write.allow_unclean_shutdown;
     Ok(options)
 }
@@ -82,34 +107,36 @@ pub(crate) fn carry_out(
         (plan(editor.files())?, Some(editor))
     };
     let recovery = editor.as_ref().map(|editor| editor.recovery().clone()).unwrap_or(Recovery::Nothing);
-    let Planned { edit, keyring } = planned;
-    let ring = keyring.as_ref().map(|keyring| keyring.path().to_path_buf());
+    let Planned { edit, new_key } = planned;
     let outcome = Outcome {
         data_directory,
         operation,
         recovery,
-        keyring: ring.clone(),
+        keyring: new_key.as_ref().and_then(|key| key.keyring.clone()),
+        new_key_place: new_key.as_ref().map(NewKey::place),
         steps: edit.steps().to_vec(),
         changes: Outcome::changes(&edit),
         more: Vec::new(),
     };
+    let place = &outcome.new_key_place;
     if let Some(editor) = editor {
         // The key first: files that name a key which is nowhere would be lost.
-        if let Some(keyring) = keyring {
-            keyring.apply(&storage, "tde").map_err(failure)?;
+        if let Some(new_key) = new_key {
+            new_key.store()?;
         }
         if !edit.is_empty() {
             editor.apply(edit).map_err(|error| {
                 let failed = failure(error);
-                match &ring {
-                    Some(ring) => failed.advise(format!(
-                        "the new principal key is in {} already: repeat the command without `--create`",
-                        ring.display()
+                match place {
+                    Some(place) => failed.advise(format!(
+                        "the new principal key is in {place} already: repeat the command without `--create`"
                     )),
                     None => failed,
                 }
             })?;
         }
+    } else {
+        edit.rehearse(&storage, data_directory).map_err(failure)?;
     }
     say(write, &outcome)
 }
@@ -121,6 +148,8 @@ pub(crate) struct Outcome<'a> {
     pub(crate) recovery: Recovery,
     /// The keyring file that a new principal key goes to.
     pub(crate) keyring: Option<PathBuf>,
+    /// What and where the provider is that a new principal key goes to.
+    pub(crate) new_key_place: Option<String>,
     pub(crate) steps: Vec<Step>,
     /// Each file that changes, for people and for programs.
     pub(crate) changes: Vec<(String, Value)>,
@@ -139,15 +168,15 @@ impl Outcome<'_> {
 /// # Errors
 /// If standard output cannot be written to.
 pub(crate) fn say(write: &WriteArgs, outcome: &Outcome<'_>) -> Result<Status, Failure> {
-    let Outcome { recovery, keyring, steps, changes, .. } = outcome;
+    let Outcome { recovery, new_key_place, steps, changes, .. } = outcome;
     let mut out = Printer::new();
     if write.json {
         serde_json::to_writer_pretty(&mut out, &report(write, outcome))?;
         writeln!(out)?;
     } else {
         print_recovery(&mut out, recovery)?;
-        if let Some(ring) = keyring {
-            writeln!(out, "add the new principal key to keyring file {}", ring.display())?;
+        if let Some(place) = new_key_place {
+            writeln!(out, "add the new principal key to {}", output::printable(place))?;
         }
         for step in steps.iter().filter(|step| !step.is_warning()) {
             writeln!(out, "{}", output::printable(&step.to_string()))?;
@@ -208,6 +237,7 @@ fn report(write: &WriteArgs, outcome: &Outcome<'_>) -> Value {
         "dry_run": write.dry_run,
         "recovered": recovered,
         "keyring": outcome.keyring.as_ref().map(|keyring| keyring.display().to_string()),
+        "new_key_place": outcome.new_key_place,
         "steps": steps,
         "files": outcome.changes.iter().map(|(_, file)| file).collect::<Vec<_>>(),
     });
@@ -240,9 +270,24 @@ pub(crate) fn failure(error: EditError) -> Failure {
     let advice = error.advice();
     let failure = match error {
         EditError::Scope(error) => return open::scope_failure(error),
-        error @ (EditError::Format { .. } | EditError::InvalidRange { .. }) => Failure::new(error).wrong(),
+        EditError::Provider(error) => return provider_failure(error),
+        error @ (EditError::Format { .. }
+        | EditError::InvalidRange { .. }
+        | EditError::RelationLength { .. }
+        | EditError::Storage(Error::Content { .. })) => Failure::new(error).wrong(),
         error => Failure::new(error),
     };
+    match advice {
+        Some(advice) => failure.advise(advice),
+        None => failure,
+    }
+}
+
+/// The error of a provider that was asked for something.
+pub(crate) fn provider_failure(error: ProviderError) -> Failure {
+    let advice = error.advice().map(output::as_clause);
+    let wrong = matches!(error.kind(), ProviderErrorKind::Damaged | ProviderErrorKind::InvalidKey);
+    let failure = if wrong { Failure::new(error).wrong() } else { Failure::new(error) };
     match advice {
         Some(advice) => failure.advise(advice),
         None => failure,

@@ -53,6 +53,8 @@ mod import;
 mod keyring;
 mod principal_key;
 mod providers;
+mod reencrypt;
+mod relation_files;
 mod relation_keys;
 mod repair;
 mod rewrap;
@@ -71,8 +73,10 @@ pub use files::KeyFiles;
 pub(crate) use import::write_contents;
 pub use keyring::KeyringEdit;
 pub use principal_key::NewPrincipalKey;
-pub(crate) use principal_key::{fetch_key, find_provider, keyring_path};
+pub(crate) use principal_key::{fetch_key, find_provider, key_provider, keyring_path};
 pub use providers::KeyCheck;
+pub use reencrypt::ReencryptOptions;
+pub use relation_files::RelationFiles;
 pub use relation_keys::Existing;
 pub use step::Step;
 
@@ -169,9 +173,11 @@ impl<'s> Editor<'s> {
     /// [`Interrupted`](crate::storage::Error::Interrupted), which the next [`open`](Self::open) completes, and
     /// [`NotDurable`](crate::storage::Error::NotDurable).
     pub fn apply(self, edit: Edit) -> Result<Applied, EditError> {
-        // It may have been started since.
-        ensure_stopped(self.writer.storage(), self.writer.root(), &self.options)?;
-        Ok(self.writer.apply(edit.into_plan())?)
+        // It may have been started since, or while files are written.
+        let check = ServerCheck { allow_unclean: self.options.allow_unclean_shutdown };
+        let still = || ensure_server_stopped(self.writer.storage(), self.writer.root(), check);
+        still()?;
+        Ok(self.writer.apply_if(edit.into_plan(), &still)?)
     }
 }
 

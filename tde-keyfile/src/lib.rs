@@ -14,6 +14,8 @@ extern crate std;
 #[cfg(feature = "std")]
 pub mod cluster;
 #[cfg(all(feature = "write", unix))]
+pub mod doctor;
+#[cfg(all(feature = "write", unix))]
 pub mod edit;
 #[cfg(feature = "std")]
 mod file;

@@ -46,6 +46,7 @@ mod plan;
 mod read;
 mod recovery;
 mod replace;
+mod rewrite;
 mod server;
 mod stage;
 #[cfg(any(test, feature = "testing"))]
@@ -67,6 +68,7 @@ pub use hash::ContentHash;
 pub(crate) use journal::is_temporary_name;
 pub use journal::{JOURNAL_NAME, Journal, JournalEntry, JournalError, Phase};
 pub use plan::{After, Before, Change, Plan, Transform};
+pub(crate) use read::hash_file;
 pub use read::{FileContent, read_file};
 pub use recovery::{InterruptedWork, Recovery, interrupted_work};
 pub use replace::replace_file;

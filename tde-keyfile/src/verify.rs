@@ -32,6 +32,8 @@ mod bad_pages;
 mod finding;
 #[cfg(all(feature = "write", unix))]
 mod interrupted;
+#[cfg(all(feature = "write", unix))]
+mod inventory;
 mod iv_search;
 mod key_files;
 mod key_search;
@@ -53,6 +55,11 @@ use std::thread;
 
 pub use finding::{Cause, Finding, IvEvidence, Note, Place, Problem, Severity};
 pub use report::{FileContents, Observer, RelationProtection, Report, VerifiedFile};
+
+#[cfg(all(feature = "write", unix))]
+pub(crate) use inventory::Inventory;
+#[cfg(all(feature = "write", unix))]
+pub(crate) use page::{is_plaintext, looks_random};
 
 use crate::cluster::Cluster;
 use crate::postgres::{

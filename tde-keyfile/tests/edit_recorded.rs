@@ -9,16 +9,15 @@
 
 #[path = "support/edit.rs"]
 mod edit;
+#[path = "support/reader.rs"]
+mod reader;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use edit::{internal_key, location, locator};
-use serde_json::Value;
+use reader::{Copy, reader};
 use tde_core::PrincipalKey;
 use tde_keyfile::Oid;
-use tde_keyfile::cluster::{Cluster, OpenOptions};
 use tde_keyfile::edit::{
     Draft, EditError, EditOptions, Editor, Existing, Generation, KeyCheck, NewPrincipalKey,
 };
@@ -26,107 +25,8 @@ use tde_keyfile::format::header::Magic;
 use tde_keyfile::format::providers::ProviderKind;
 use tde_keyfile::storage::DiskStorage;
 use tde_keyfile::verify::{VerifyOptions, verify};
-use tde_testkit::{RecordedCluster, recorded_clusters, to_hex, workspace_root};
+use tde_testkit::{recorded_clusters, to_hex};
 use tde_wal::RangeKind;
-
-fn reader() -> Option<PathBuf> {
-    let path = std::env::var_os("TDE_REFERENCE_READER")
-        .map_or_else(|| workspace_root().join("../shared/tools/pgtde-ref.py"), PathBuf::from);
-    let python = Command::new("python3").args(["-c", "import cryptography"]).output();
-    if path.is_file() && python.is_ok_and(|output| output.status.success()) {
-        return Some(path);
-    }
-    eprintln!("SKIPPED: no independent reader (set TDE_REFERENCE_READER; it needs Python's cryptography)");
-    None
-}
-
-/// A copy of a recorded cluster that is edited.
-struct Copy {
-    name: String,
-    directory: tempfile::TempDir,
-    keys: BTreeMap<String, Vec<u8>>,
-    key_files: tempfile::TempDir,
-    reader: Option<PathBuf>,
-    segment_blocks: u32,
-}
-
-impl Copy {
-    fn of(cluster: &RecordedCluster, reader: Option<&PathBuf>) -> Self {
-        let mut copy = Self {
-            name: cluster.name.clone(),
-            directory: cluster.copy_data(),
-            keys: BTreeMap::new(),
-            key_files: tempfile::tempdir().unwrap(),
-            reader: reader.cloned(),
-            segment_blocks: cluster.manifest.relation_segment_blocks,
-        };
-        for (name, key) in cluster.principal_keys() {
-            copy.add_key(&name, &key);
-        }
-        copy
-    }
-
-    fn add_key(&mut self, name: &str, key: &[u8]) {
-        std::fs::write(self.key_files.path().join(name), key).unwrap();
-        self.keys.insert(name.into(), key.into());
-    }
-
-    fn open_options(&self) -> OpenOptions {
-        self.keys.keys().fold(OpenOptions::new(), |options, name| {
-            options.principal_key(name.parse().unwrap(), self.key_files.path().join(name))
-        })
-    }
-
-    fn edit(&self, edits: impl FnOnce(&mut Draft<'_>) -> Result<(), EditError>) -> Result<usize, EditError> {
-        let mut options = EditOptions::new("test");
-        options.keys = self.open_options();
-        // The excerpts have no control file; the recordings were shut down cleanly.
-        options.allow_unclean_shutdown = !self.directory.path().join("global/pg_control").exists();
-        let storage = DiskStorage::new();
-        let editor = Editor::open(&storage, self.directory.path(), &options)?;
-        let edit = edit::plan(editor.files(), edits)?;
-        let files = edit.plan().changes().len();
-        editor.apply(edit)?;
-        Ok(files)
-    }
-
-    fn cluster(&self) -> Cluster {
-        Cluster::open(self.directory.path(), &self.open_options()).unwrap()
-    }
-
-    fn ask(&self, what: &str) -> Option<Value> {
-        let mut command = Command::new("python3");
-        command.arg(self.reader.as_ref()?).arg(what).arg(self.directory.path());
-        if what == "files" {
-            command.args(["--segsize", &self.segment_blocks.to_string()]);
-        }
-        for (name, key) in &self.keys {
-            command.arg("--key").arg(format!("{name}={}", to_hex(key)));
-        }
-        let output = command.output().unwrap();
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{}: the independent reader: {errors}", self.name);
-        Some(serde_json::from_slice(&output.stdout).unwrap())
-    }
-
-    /// Relation keys by database and relation, and WAL ranges, as the independent reader sees them.
-    fn seen(&self) -> Option<(BTreeMap<String, Value>, Value)> {
-        let seen = self.ask("keys")?;
-        let mut relations = BTreeMap::new();
-        for (database, keys) in seen["relations"].as_object().unwrap() {
-            for key in keys.as_array().unwrap() {
-                relations.insert(format!("{database}/{}/{}", key["spc"], key["rel"]), key.clone());
-            }
-        }
-        Some((relations, seen["wal"]["ranges"].clone()))
-    }
-
-    /// Every key, page and WAL record is as good as before, by our own reckoning.
-    fn assert_verifies(&self, what: &str) {
-        let report = verify(&self.cluster(), &VerifyOptions::default(), &mut ());
-        assert_eq!(report.findings, [], "{} after {what}", self.name);
-    }
-}
 
 /// Edits that change no internal key.
 #[test]

@@ -7,6 +7,7 @@ mod decoder;
 mod encoder;
 mod extensions;
 mod fields;
+mod found;
 mod many;
 mod nested;
 mod scalar;
@@ -23,8 +24,9 @@ pub use self::{
     structure::{FieldValue, Structure},
 };
 pub(crate) use self::{
-    decoder::{Context, Decoder, nearest},
+    decoder::{Context, Decoder, Failed, nearest},
     encoder::Encoder,
-    fields::{Fields, Found, Place, Presence, load_found},
+    fields::{Fields, Place, Presence},
+    found::Found,
     structure::{SelectedValue, declared_in_order, presence},
 };

@@ -1,5 +1,6 @@
 //! Managed objects and what they are made of (KMIP 1.4, section 2; KMIP 2.1, section 2).
 
+mod item;
 mod key;
 mod key_block;
 mod key_value;
@@ -23,15 +24,15 @@ pub use self::{
     },
 };
 use crate::{
-    codec::{Decoder, Encoder, FieldValue, Found},
+    codec::{Decoder, Encoder, Failed, FieldValue, Found},
     spec::{Versions, enumeration::ObjectType, tag},
-    ttlv::{ErrorKind, Leniency, Tag, error::Fault},
+    ttlv::{ErrorKind, Leniency, Tag},
 };
 
 macro_rules! objects {
     ($($(#[$meta:meta])* $variant:ident = $tag:ident, $object_type:ident, $versions:expr;)+) => {
         /// One of the objects that a server manages.
-        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum ManagedObject<'a> {
             $($(#[$meta])* $variant($variant<'a>),)+
@@ -57,24 +58,24 @@ macro_rules! objects {
                 }
             }
 
-            pub(crate) fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+            pub(crate) fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
                 match found.tag() {
                     $(tag::$tag => {
                         check_version($versions, found, d)?;
                         $variant::decode(found, d).map(Self::$variant)
                     })+
-                    tag => Err(Fault::new(ErrorKind::UnknownField { tag }, found.offset())),
+                    tag => Err(d.fail_at(ErrorKind::UnknownField { tag }, found)),
                 }
             }
 
             /// Checks without building.
-            pub(crate) fn probe(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<(), Fault> {
+            pub(crate) fn probe(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<(), Failed> {
                 match found.tag() {
                     $(tag::$tag => {
                         check_version($versions, found, d)?;
                         $variant::probe(found, d).map(|_| ())
                     })+
-                    tag => Err(Fault::new(ErrorKind::UnknownField { tag }, found.offset())),
+                    tag => Err(d.fail_at(ErrorKind::UnknownField { tag }, found)),
                 }
             }
 
@@ -128,10 +129,10 @@ pub(crate) fn is_object(tag: Tag) -> bool {
 }
 
 #[inline]
-fn check_version(versions: Versions, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Fault> {
+fn check_version(versions: Versions, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Failed> {
     if versions.covers(d.cx.version) {
         return Ok(());
     }
     let kind = ErrorKind::FieldNotInVersion { tag: found.tag() };
-    d.tolerate(Leniency::OTHER_VERSIONS, kind, found.offset())
+    d.tolerate_at(Leniency::OTHER_VERSIONS, kind, found)
 }

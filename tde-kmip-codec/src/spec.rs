@@ -48,7 +48,11 @@ pub trait Enumerated: Copy + Eq + fmt::Debug + fmt::Display + 'static {
     /// The table of the values.
     const FACTS: &'static EnumerationFacts;
 
-    /// How many values count up from 1 and are in every version.
+    /// The lowest value.
+    #[doc(hidden)]
+    const FIRST: u32;
+
+    /// How many values count up from the lowest and are in every version.
     #[doc(hidden)]
     const USUAL: u32;
 
@@ -67,7 +71,11 @@ pub trait Enumerated: Copy + Eq + fmt::Debug + fmt::Display + 'static {
     #[inline(always)]
     fn versions(self) -> Versions {
         // Known without a look at the table.
-        if self.value().wrapping_sub(1) < Self::USUAL { Versions::ALL } else { tabled_versions(self) }
+        if self.value().wrapping_sub(Self::FIRST) < Self::USUAL {
+            Versions::ALL
+        } else {
+            tabled_versions(self)
+        }
     }
 }
 
@@ -80,11 +88,19 @@ fn tabled_versions<E: Enumerated>(value: E) -> Versions {
 }
 
 impl EnumerationFacts {
-    /// How many values count up from 1 and are in every version.
+    /// The lowest value.
+    pub(crate) const fn first(&self) -> u32 {
+        match self.values {
+            [first, ..] => first.value,
+            [] => 0,
+        }
+    }
+
+    /// How many values count up from the lowest and are in every version.
     pub(crate) const fn usual(&self) -> u32 {
         let mut count = 0;
         while (count as usize) < self.values.len()
-            && self.values[count as usize].value == count + 1
+            && self.values[count as usize].value == self.first() + count
             && self.values[count as usize].versions.includes(Versions::ALL)
         {
             count += 1;

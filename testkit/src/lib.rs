@@ -10,6 +10,7 @@
 
 mod cluster;
 mod manifest;
+pub mod vault;
 
 use std::path::{Path, PathBuf};
 

@@ -1,10 +1,10 @@
 //! `tde master-key`: a principal key in a file protected by a passphrase.
 
-mod arguments;
-mod failure;
+pub(crate) mod arguments;
+pub(crate) mod failure;
 mod init;
 mod lock;
-mod passphrase;
+pub(crate) mod passphrase;
 mod report;
 mod rotate;
 mod status;

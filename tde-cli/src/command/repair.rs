@@ -65,6 +65,9 @@ fn repair_one_file(args: &RepairArgs, options: &EditOptions) -> Result<Status, F
         store.apply(&[], "repair key files").map_err(failure)?.recovery
     };
     let (steps, changes, more) = (Vec::new(), Vec::new(), Vec::new());
-    let operation = "repair";
-    say(&args.write, &Outcome { data_directory, operation, recovery, keyring: None, steps, changes, more })
+    let (operation, keyring, new_key_place) = ("repair", None, None);
+    say(
+        &args.write,
+        &Outcome { data_directory, operation, recovery, keyring, new_key_place, steps, changes, more },
+    )
 }

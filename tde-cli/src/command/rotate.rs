@@ -2,18 +2,18 @@
 
 mod one_file;
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use tde_core::{Cipher, PrincipalKey};
 use tde_keyfile::cluster::{Provider, ScopeState};
-use tde_keyfile::edit::{Draft, KeyFiles, KeyringEdit, NewPrincipalKey};
-use tde_keyfile::storage::DiskStorage;
+use tde_keyfile::edit::{Draft, EditError, KeyFiles, NewPrincipalKey};
+use tde_keyfile::provider::KeyProvider;
 use tde_keyfile::{Oid, PrincipalKeyName};
 
 use crate::args::{ClusterArgs, ScopeArg};
 use crate::command::layout;
-use crate::edit::{Planned, WriteArgs, carry_out, failure, options};
+use crate::edit::{NewKey, Planned, WriteArgs, carry_out, failure, options};
 use crate::failure::{Failure, Status};
 
 const AFTER_HELP: &str = "\
@@ -51,7 +51,7 @@ pub(crate) struct RotateArgs {
     #[arg(long, value_name = "PROVIDER", allow_hyphen_values = true)]
     to_provider: Option<String>,
 
-    /// Make the new key, and add it to the keyring file of the provider
+    /// Make the new key, and store it at the provider
     #[arg(long)]
     create: bool,
 
@@ -92,15 +92,11 @@ pub(crate) fn run(args: &RotateArgs) -> Result<Status, Failure> {
 fn plan(args: &RotateArgs, files: &KeyFiles) -> Result<Planned, Failure> {
     let ScopeArg(scope) = args.scope;
     let provider = provider(args, files, scope)?;
-    let (key, keyring) = if args.create {
-        let (key, keyring) = create(args, files, scope, provider)?;
-        (key, Some(keyring))
-    } else {
-        (files.principal_key(provider, &args.key).map_err(failure)?, None)
-    };
+    let made = args.create.then(|| cipher(args, files, scope));
+    let (key, new_key) = find_or_make(files, provider, &args.key, made)?;
     let mut draft = Draft::new(files);
     draft.rotate(scope, &key).map_err(failure)?;
-    Ok(Planned { edit: draft.finish(&description(scope)), keyring })
+    Ok(Planned { edit: draft.finish(&description(scope)), new_key })
 }
 
 fn description(scope: Oid) -> String {
@@ -116,37 +112,52 @@ fn provider<'f>(args: &RotateArgs, files: &'f KeyFiles, scope: Oid) -> Result<&'
         Some(provider) => files.provider(scope, provider).map_err(failure),
         None => {
             let info = files.cluster().scope(scope).and_then(|scope| scope.principal_key());
-            let info = info.ok_or_else(|| failure(tde_keyfile::edit::EditError::NoPrincipalKey { scope }))?;
+            let info = info.ok_or_else(|| failure(EditError::NoPrincipalKey { scope }))?;
             files.provider_by_id(scope, info.provider()).map_err(failure)
         }
     }
 }
 
-fn create(
-    args: &RotateArgs,
+/// The key of this name: made with the length that `made` says, or asked for.
+pub(crate) fn find_or_make(
     files: &KeyFiles,
-    scope: Oid,
     provider: &Provider,
-) -> Result<(NewPrincipalKey, KeyringEdit), Failure> {
-    let keyring = files
-        .keyring_path(provider)
+    name: &PrincipalKeyName,
+    made: Option<Cipher>,
+) -> Result<(NewPrincipalKey, Option<NewKey>), Failure> {
+    let Some(cipher) = made else {
+        return Ok((files.principal_key(provider, name).map_err(failure)?, None));
+    };
+    let (new, key) =
+        make(files.key_provider(provider), files.keyring_path(provider), provider, name, cipher)?;
+    Ok((new, Some(key)))
+}
+
+/// A new key of this name, to be stored at its provider.
+fn make(
+    place: Result<Box<dyn KeyProvider>, EditError>,
+    keyring: Option<PathBuf>,
+    provider: &Provider,
+    name: &PrincipalKeyName,
+    cipher: Cipher,
+) -> Result<(NewPrincipalKey, NewKey), Failure> {
+    let place = place
         .map_err(|error| failure(error).advise("make the key at the provider, and leave `--create` out"))?;
+    if let Some(found) = place.principal_key(name).map_err(|error| failure(error.into()))? {
+        let (name, place) = (Box::new(found.name), place.place());
+        return Err(failure(EditError::PrincipalKeyExists { name, place }));
+    }
+    let key = PrincipalKey::random(cipher)?;
+    let new = NewPrincipalKey::new(provider.id(), *name, &key);
+    Ok((new, NewKey { provider: place, keyring, name: *name, key }))
+}
+
+/// The length of a key that is made: as asked for, or as the old one's.
+fn cipher(args: &RotateArgs, files: &KeyFiles, scope: Oid) -> Cipher {
     let old = files.cluster().scope(scope).map(|scope| scope.state());
-    let cipher = match (args.key_bits, old) {
+    match (args.key_bits, old) {
         (Some(bits), _) => bits.cipher(),
         (None, Some(ScopeState::Unlocked(key))) => key.wrap_key().cipher(),
         (None, _) => Cipher::Aes256,
-    };
-    let key = PrincipalKey::random(cipher)?;
-    let edit = add_key(&keyring, &args.key, &key)?;
-    Ok((NewPrincipalKey::new(provider.id(), args.key, &key), edit))
-}
-
-/// A key to be added to a keyring file.
-pub(crate) fn add_key(
-    keyring: &Path,
-    name: &PrincipalKeyName,
-    key: &PrincipalKey,
-) -> Result<KeyringEdit, Failure> {
-    KeyringEdit::add_key(&DiskStorage::new(), keyring, name, key).map_err(failure)
+    }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use std::path::PathBuf;
 
 use crate::name::{PrincipalKeyName, ProviderName};
-use crate::provider::{FileKeyring, KeyFile, ProviderConnector};
+use crate::provider::{FileKeyring, KeyFile, KeyProvider, ProviderConnector};
 
 /// A key file grows by 96 bytes a relation: this is room for 2.7 million.
 const DEFAULT_MAX_KEY_FILE_SIZE: u64 = 256 << 20;
@@ -25,6 +25,7 @@ const DEFAULT_MAX_KEY_FILE_SIZE: u64 = 256 << 20;
 pub struct OpenOptions {
     keyrings: Vec<(Option<ProviderName>, FileKeyring)>,
     principal_keys: Vec<KeyFile>,
+    providers: Vec<Arc<dyn KeyProvider>>,
     connectors: Vec<Arc<dyn ProviderConnector>>,
     max_key_file_size: u64,
 }
@@ -36,6 +37,7 @@ impl OpenOptions {
         Self {
             keyrings: Vec::new(),
             principal_keys: Vec::new(),
+            providers: Vec::new(),
             connectors: Vec::new(),
             max_key_file_size: DEFAULT_MAX_KEY_FILE_SIZE,
         }
@@ -60,6 +62,14 @@ impl OpenOptions {
     #[must_use]
     pub fn principal_key(mut self, name: PrincipalKeyName, path: impl Into<PathBuf>) -> Self {
         self.principal_keys.push(KeyFile::new(name, path));
+        self
+    }
+
+    /// A provider that is asked for every principal key before those that the cluster records, such as a
+    /// `MasterKeyProvider`. Tried after key files.
+    #[must_use]
+    pub fn provider(mut self, provider: Arc<dyn KeyProvider>) -> Self {
+        self.providers.push(provider);
         self
     }
 
@@ -92,6 +102,10 @@ impl OpenOptions {
 
     pub(crate) fn principal_keys_named(&self, name: &PrincipalKeyName) -> impl Iterator<Item = &KeyFile> {
         self.principal_keys.iter().filter(move |key| key.name().matches(name))
+    }
+
+    pub(crate) fn providers(&self) -> impl Iterator<Item = &dyn KeyProvider> {
+        self.providers.iter().map(|provider| &**provider)
     }
 
     pub(super) fn connectors(&self) -> impl Iterator<Item = &dyn ProviderConnector> {

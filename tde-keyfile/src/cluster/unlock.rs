@@ -92,6 +92,11 @@ pub(crate) fn search_key(
             return Ok(unlocked);
         }
     }
+    for provider in options.providers() {
+        if let Some(unlocked) = search.ask_in_passing(provider) {
+            return Ok(unlocked);
+        }
+    }
     let unreached = match lookup {
         ProviderLookup::Found(provider) => match places_of(provider, data_directory, options) {
             Ok(places) => {
@@ -176,6 +181,14 @@ impl Search<'_> {
                 None
             }
         }
+    }
+
+    /// The same of a place that is not where the header says the key is: that it has none is not worth a word.
+    fn ask_in_passing(&mut self, place: &dyn KeyProvider) -> Option<UnlockedKey> {
+        let known = self.searched.len();
+        let unlocked = self.ask(place);
+        self.searched.truncate(known);
+        unlocked
     }
 
     /// The most telling answer first: a key that does not fit says more than places that have none.

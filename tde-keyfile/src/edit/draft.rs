@@ -20,7 +20,7 @@ use crate::format::names::{self, FileName};
 use crate::format::relation_keys::{self, RelationKeys};
 use crate::format::wal_keys::{self, WalKeys};
 use crate::oid::Oid;
-use crate::storage::{Before, Change, ContentHash, NewFileAccess, Plan};
+use crate::storage::{Before, Change, ContentHash, NewFileAccess, Plan, Storage, Transform};
 
 /// Edits of the key files of a cluster, computed one after the other and applied together.
 ///
@@ -33,6 +33,8 @@ pub struct Draft<'a> {
     changed: BTreeMap<String, Option<Vec<u8>>>,
     /// Principal keys that scopes got in this draft.
     keys: BTreeMap<Oid, Arc<WrapKey>>,
+    /// Relation files that are to be rewritten.
+    data: BTreeMap<PathBuf, Change>,
     steps: Vec<Step>,
     now: SetTime,
 }
@@ -83,7 +85,8 @@ impl<'a> Draft<'a> {
     /// No edits yet. Headers are dated now.
     #[must_use]
     pub fn new(files: &'a KeyFiles) -> Self {
-        Self { files, changed: BTreeMap::new(), keys: BTreeMap::new(), steps: Vec::new(), now: now() }
+        let (changed, keys, data) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { files, changed, keys, data, steps: Vec::new(), now: now() }
     }
 
     /// The steps so far.
@@ -115,6 +118,9 @@ impl<'a> Draft<'a> {
                 None => plan.push(Change::remove(path, before)),
             }
         }
+        for change in self.data.into_values() {
+            plan.push(change);
+        }
         Edit { plan, steps: self.steps }
     }
 
@@ -145,6 +151,16 @@ impl<'a> Draft<'a> {
 
     pub(super) fn remove(&mut self, name: &str) {
         self.changed.insert(name.into(), None);
+    }
+
+    /// Whether the file is to be rewritten already.
+    pub(super) fn rewrites(&self, path: &Path) -> bool {
+        self.data.contains_key(path)
+    }
+
+    /// Has a relation file rewritten.
+    pub(super) fn rewrite(&mut self, path: PathBuf, transform: Transform) {
+        self.data.insert(path.clone(), Change::transform(path, Before::Present, transform));
     }
 
     pub(super) fn set_key(&mut self, scope: Oid, key: Arc<WrapKey>) {
@@ -247,6 +263,14 @@ impl Edit {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.plan.changes().is_empty()
+    }
+
+    /// Rewrites the relation files into nothing, to see whether that can be done; changes nothing.
+    ///
+    /// # Errors
+    /// [`EditError::Storage`]; with [`Content`](crate::storage::Error::Content) if pages are not what they should be.
+    pub fn rehearse(self, storage: &dyn Storage, data_directory: &Path) -> Result<(), EditError> {
+        Ok(self.plan.rehearse(storage, data_directory)?)
     }
 
     pub(crate) const fn new(plan: Plan, steps: Vec<Step>) -> Self {

@@ -13,6 +13,7 @@ use crate::format::providers::ProviderKind;
 use crate::format::{EncodeError, FormatError};
 use crate::name::{PrincipalKeyName, ProviderName};
 use crate::oid::{Oid, RelationLocator};
+use crate::postgres::RelationPath;
 use crate::provider::ProviderError;
 use crate::storage;
 use crate::store::Layout;
@@ -182,6 +183,41 @@ pub enum EditError {
         /// The relation.
         locator: RelationLocator,
     },
+    /// A relation of a kind that is never encrypted.
+    #[error("{path}: {reason}")]
+    NotEncrypted {
+        /// The relation.
+        path: RelationPath,
+        /// Which kind.
+        reason: &'static str,
+    },
+    /// The relation has no files.
+    #[error("{path}: there is no such relation")]
+    NoRelationFiles {
+        /// The relation.
+        path: RelationPath,
+    },
+    /// The lengths of a relation's files leave open which blocks they hold.
+    #[error("{path} ({length} bytes): {reason}")]
+    RelationLength {
+        /// The file.
+        path: RelationPath,
+        /// Its length in bytes.
+        length: u64,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The server would replay WAL before anything else, which may drop or replace keys of relations.
+    #[error(
+        "{}: {reason}, so the server will replay WAL when it starts, which may drop a key written here or replace it",
+        path.display()
+    )]
+    RecoveryPending {
+        /// The file that says so.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+    },
     /// Keys of relations belong to databases, not to the server or the default key.
     #[error("{} holds no relation keys", ScopeName(*scope))]
     NotADatabase {
@@ -263,19 +299,29 @@ impl EditError {
             Self::Format { error, .. } => error.advice(),
             Self::Cluster(error) => error.advice(),
             Self::Interrupted { .. } => "run `tde repair` first, or this command without `--dry-run`",
-            Self::NoPrincipalKey { .. } => "set its first key with pg_tde's SQL functions",
+            Self::NoPrincipalKey { .. } => {
+                "`tde scope create` gives it its first, as do pg_tde's SQL functions"
+            }
             Self::PrincipalKeyLength { .. } => {
                 "take a key of 16 bytes, or convert the files to those of pg_tde 2.2"
             }
             Self::TruncatedPrincipalKey { .. } => "rotate to a key of 16 bytes first",
             Self::PrincipalKeyNotFound { .. } => {
-                "make it first (`--create` does so in a keyring file), or give it with `--principal-key NAME=FILE`"
+                "make it first (`--create` does so at the provider), or give it with `--principal-key NAME=FILE`"
             }
             Self::PrincipalKeyExists { .. } => "use the key that is there, or choose another name",
             Self::ProviderNotFound { .. } => "`tde provider list` shows the providers",
             Self::ProviderNotReached { .. } => "give the key with `--principal-key NAME=FILE`",
             Self::ProviderInUse { .. } => "rotate that scope to a key of another provider first",
             Self::ProviderLosesKey { .. } => "copy the key to the new place first",
+            Self::NoRelationKey { .. } => "`tde relation encrypt` gives it one",
+            Self::RecoveryPending { .. } => {
+                "start it as a primary and stop it cleanly first; copies and standbys cannot do without"
+            }
+            Self::RelationLength { .. } => {
+                "`tde verify` says more; copy the file again, or let the server repair it"
+            }
+            Self::Storage(storage::Error::Content { .. }) => "`tde verify` says more about its pages",
             Self::InvalidRange { .. } => "drop such entries with `tde repair`: no reader uses them",
             Self::MixedLayouts { .. } => "move the files of one of them away",
             Self::NoScopeFile { .. } => {

@@ -15,6 +15,7 @@ use crate::format::header::ProviderId;
 use crate::format::provider_options::ProviderOptions;
 use crate::name::PrincipalKeyName;
 use crate::oid::Oid;
+use crate::provider::KeyProvider;
 
 /// A principal key with the name and the provider that headers are to say.
 #[derive(Debug, Clone)]
@@ -77,12 +78,18 @@ impl KeyFiles {
         fetch_key(provider, name, self.data_directory(), self.options())
     }
 
-    /// The keyring file where a key of this provider can be made: the one given in the options in its place, or
-    /// that of its record.
+    /// Where a key of this provider can be made: the keyring given in the options in its place, or what its record
+    /// leads to.
     ///
     /// # Errors
-    /// [`EditError::ProviderNotReached`] unless it is a file provider.
-    pub fn keyring_path(&self, provider: &Provider) -> Result<PathBuf, EditError> {
+    /// [`EditError::ProviderNotReached`]; [`EditError::Provider`].
+    pub fn key_provider(&self, provider: &Provider) -> Result<Box<dyn KeyProvider>, EditError> {
+        key_provider(provider, self.data_directory(), self.options())
+    }
+
+    /// The file behind [`key_provider`](Self::key_provider), if it is a keyring.
+    #[must_use]
+    pub fn keyring_path(&self, provider: &Provider) -> Option<PathBuf> {
         keyring_path(provider, self.data_directory(), self.options())
     }
 
@@ -139,6 +146,12 @@ pub(crate) fn fetch_key(
         let key = NewPrincipalKey::new(provider.id(), *file.name(), &file.read()?);
         return Ok(NewPrincipalKey { asked_provider: false, ..key });
     }
+    for place in options.providers() {
+        if let Some(found) = place.principal_key(name)? {
+            let key = NewPrincipalKey::new(provider.id(), found.name, &found.key);
+            return Ok(NewPrincipalKey { asked_provider: false, ..key });
+        }
+    }
     let places = places_of(provider, data_directory, options)?;
     let mut searched = vec![];
     for place in &places {
@@ -153,17 +166,24 @@ pub(crate) fn fetch_key(
     Err(EditError::PrincipalKeyNotFound { name: Box::new(*name), provider: provider.id(), searched })
 }
 
-/// The keyring file where a key of a provider can be made.
+/// Where a key of a provider can be made.
+pub(crate) fn key_provider(
+    provider: &Provider,
+    data_directory: &Path,
+    options: &OpenOptions,
+) -> Result<Box<dyn KeyProvider>, EditError> {
+    let places = places_of(provider, data_directory, options)?;
+    let not_reached = EditError::ProviderNotReached { provider: provider.id(), kind: provider.kind() };
+    places.into_iter().next().ok_or(not_reached)
+}
+
+/// The keyring file behind a provider, if it is one.
 pub(crate) fn keyring_path(
     provider: &Provider,
     data_directory: &Path,
     options: &OpenOptions,
-) -> Result<PathBuf, EditError> {
-    match provider.options() {
-        ProviderOptions::File { path } => Ok(options
-            .keyrings_for(Some(provider.name()))
-            .next()
-            .map_or_else(|| data_directory.join(path), |keyring| keyring.path().to_path_buf())),
-        _ => Err(EditError::ProviderNotReached { provider: provider.id(), kind: provider.kind() }),
-    }
+) -> Option<PathBuf> {
+    let ProviderOptions::File { path } = provider.options() else { return None };
+    let given = options.keyrings_for(Some(provider.name())).next();
+    Some(given.map_or_else(|| data_directory.join(path), |keyring| keyring.path().to_path_buf()))
 }

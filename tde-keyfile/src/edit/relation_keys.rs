@@ -80,6 +80,21 @@ impl Draft<'_> {
     }
 }
 
+impl Draft<'_> {
+    /// Whether the relation has a key, in the files and in this draft.
+    ///
+    /// # Errors
+    /// [`EditError::NotADatabase`]; [`EditError::Format`] if the file is not fully understood.
+    pub fn has_relation_key(&self, locator: RelationLocator) -> Result<bool, EditError> {
+        let scope = database(locator)?;
+        let name = key_file(scope);
+        match self.header(scope)? {
+            Some(_) => Ok(find(&name, self.readable(&name)?, locator)?.same.is_some()),
+            None => Ok(false),
+        }
+    }
+}
+
 fn database(locator: RelationLocator) -> Result<Oid, EditError> {
     match locator.database {
         scope @ (Oid::PG_DEFAULT | Oid::PG_GLOBAL) => Err(EditError::NotADatabase { scope }),

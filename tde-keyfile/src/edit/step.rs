@@ -3,12 +3,14 @@
 use alloc::string::String;
 use core::fmt;
 
+use tde_core::Cipher;
 use tde_wal::{Location, RangeKind};
 
 use super::error::ScopeName;
 use crate::format::header::{Magic, ProviderId};
 use crate::name::{PrincipalKeyName, ProviderName};
 use crate::oid::{Oid, RelationLocator};
+use crate::postgres::RelationPath;
 
 /// One step of an edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +49,35 @@ pub enum Step {
         /// The relation.
         locator: RelationLocator,
     },
+    /// A plaintext relation was encrypted.
+    RelationEncrypted {
+        /// The first segment of its main fork.
+        path: RelationPath,
+        /// The cipher of its key.
+        cipher: Cipher,
+        /// Files of all forks.
+        files: usize,
+        /// Bytes in them.
+        length: u64,
+    },
+    /// A relation was encrypted with another key and base vector.
+    RelationRekeyed {
+        /// The first segment of its main fork.
+        path: RelationPath,
+        /// The cipher of its new key.
+        cipher: Cipher,
+        /// Files of all forks.
+        files: usize,
+        /// Bytes in them.
+        length: u64,
+    },
+    /// A relation that was to be encrypted has a key already, and stays as it is.
+    RelationKept {
+        /// The first segment of its main fork.
+        path: RelationPath,
+    },
+    /// Pages changed without a trace in the WAL.
+    FullBackupNeeded,
     /// A WAL range was made, to begin at the next write.
     WalRangeAppended {
         /// The place of its entry, from 0.
@@ -168,6 +199,10 @@ impl Step {
             Self::ScopeRotated { .. } => "scope_rotated",
             Self::RelationKeyWritten { .. } => "relation_key_written",
             Self::RelationKeyFreed { .. } => "relation_key_freed",
+            Self::RelationEncrypted { .. } => "relation_encrypted",
+            Self::RelationRekeyed { .. } => "relation_rekeyed",
+            Self::RelationKept { .. } => "relation_kept",
+            Self::FullBackupNeeded => "full_backup_needed",
             Self::WalRangeAppended { .. } => "wal_range_appended",
             Self::WalRangeStarted { .. } => "wal_range_started",
             Self::ScopeConverted { .. } => "scope_converted",
@@ -189,7 +224,7 @@ impl Step {
     /// Whether this asks for somebody's attention, as opposed to telling what is done.
     #[must_use]
     pub const fn is_warning(&self) -> bool {
-        matches!(self, Self::LeftAlone { .. } | Self::KeyNotAskedFor { .. })
+        matches!(self, Self::LeftAlone { .. } | Self::KeyNotAskedFor { .. } | Self::FullBackupNeeded)
     }
 }
 
@@ -213,6 +248,19 @@ impl fmt::Display for Step {
                 write!(f, "replace the key of relation {locator}")
             }
             Self::RelationKeyFreed { locator } => write!(f, "remove the key of relation {locator}"),
+            Self::RelationEncrypted { path, cipher, files, length } => {
+                write!(f, "encrypt {path} with {}: {}", cipher_name(*cipher), Amount(*files, *length))
+            }
+            Self::RelationRekeyed { path, cipher, files, length } => write!(
+                f,
+                "encrypt {path} with another key, {}: {}",
+                cipher_name(*cipher),
+                Amount(*files, *length)
+            ),
+            Self::RelationKept { path } => write!(f, "keep {path}, which has a key already"),
+            Self::FullBackupNeeded => f.write_str(
+                "pages are changed without a trace in the WAL: take a full backup before the next incremental one",
+            ),
             Self::WalRangeAppended { index, kind } => {
                 write!(f, "append WAL range {index} ({})", kind_name(*kind))
             }
@@ -265,5 +313,21 @@ const fn kind_name(kind: RangeKind) -> &'static str {
         RangeKind::Invalid => "INVALID",
         RangeKind::Unencrypted => "unencrypted",
         RangeKind::Encrypted => "encrypted",
+    }
+}
+
+const fn cipher_name(cipher: Cipher) -> &'static str {
+    match cipher {
+        Cipher::Aes128 => "AES-128",
+        Cipher::Aes256 => "AES-256",
+    }
+}
+
+/// Files and bytes.
+struct Amount(usize, u64);
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}, {} bytes", self.0, if self.0 == 1 { "file" } else { "files" }, self.1)
     }
 }

@@ -50,10 +50,20 @@ impl<'a> KeyringRecords<'a> {
     /// server's search stops with an error.
     pub fn find(&self, name: &PrincipalKeyName) -> Result<Option<KeyringRecord<'a>>, FormatError> {
         let named = |record: &KeyringRecord<'_>| record.name().is_ok_and(|found| found.matches(name));
-        match (self.records().find(named), self.torn_tail) {
-            (Some(record), _) => Ok(Some(record)),
-            (None, None) => Ok(None),
-            (None, Some(TornTail { offset, length })) => {
+        match self.records().find(named) {
+            Some(record) => Ok(Some(record)),
+            None => self.check_whole().map(|()| None),
+        }
+    }
+
+    /// That the file ends with a whole record.
+    ///
+    /// # Errors
+    /// [`FormatErrorKind::TornRecord`].
+    pub const fn check_whole(&self) -> Result<(), FormatError> {
+        match self.torn_tail {
+            None => Ok(()),
+            Some(TornTail { offset, length }) => {
                 let kind = FormatErrorKind::TornRecord { length };
                 Err(FormatError::new(FileKind::Keyring, offset, "record", kind))
             }

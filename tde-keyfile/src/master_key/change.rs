@@ -127,13 +127,42 @@ impl<'s> MasterKeyFile<'s> {
         replace: bool,
         now: i64,
     ) -> Result<Changed, Error> {
+        self.make(source, None, format, replace, now)
+    }
+
+    /// Makes the file that holds a key that there is already, mode 0600. An existing file is refused.
+    ///
+    /// # Errors
+    /// As [`init`](Self::init).
+    pub fn import(
+        &self,
+        source: &mut dyn PassphraseSource,
+        key: &MasterKey,
+        format: FileFormat,
+        now: i64,
+    ) -> Result<Changed, Error> {
+        self.make(source, Some(key), format, false, now)
+    }
+
+    fn make(
+        &self,
+        source: &mut dyn PassphraseSource,
+        key: Option<&MasterKey>,
+        format: FileFormat,
+        replace: bool,
+        now: i64,
+    ) -> Result<Changed, Error> {
         self.plan_init(format, replace, now)?;
         // From here on nobody else changes the file, and what an earlier run could not finish is finished.
         let writer = self.writer()?;
         let changed = self.plan_init(format, replace, now)?;
         let passphrase = source.fresh()?;
         passphrase.check_new()?;
-        self.write(&writer, &MasterKey::random()?, &passphrase, format, self.existing()?, changed, now)
+        let existing = self.existing()?;
+        match key {
+            Some(key) => self.write(&writer, key, &passphrase, format, existing, changed, now),
+            None => self.write(&writer, &MasterKey::random()?, &passphrase, format, existing, changed, now),
+        }
     }
 
     /// What [`rotate`](Self::rotate) would do, without doing it.

@@ -11,6 +11,7 @@ pub struct ProviderError {
     place: String,
     kind: ProviderErrorKind,
     source: Option<Box<dyn Error + Send + Sync>>,
+    advice: Option<String>,
 }
 
 /// Why a provider gave no answer.
@@ -29,13 +30,23 @@ pub enum ProviderErrorKind {
     Ambiguous,
     /// Its options do not lead anywhere.
     Options,
+    /// It cannot do this by its nature.
+    Unsupported,
+    /// It has a key of this name already.
+    Exists,
+    /// It cannot hold a key of this name, or `pg_tde` would not find it there.
+    Name,
+    /// It was reached and did not do what was asked.
+    Failed,
+    /// The system gives no random bytes for a new key.
+    Random,
 }
 
 impl ProviderError {
     /// An error of the provider at `place` (see `KeyProvider::place`).
     #[must_use]
     pub fn new(place: String, kind: ProviderErrorKind) -> Self {
-        Self { place, kind, source: None }
+        Self { place, kind, source: None, advice: None }
     }
 
     /// The same with what caused it. The cause must not hold key material.
@@ -43,6 +54,19 @@ impl ProviderError {
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// The same with what somebody who meets this error can do.
+    #[must_use]
+    pub fn with_advice(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+
+    /// What somebody who meets this error can do, if there is something to say.
+    #[must_use]
+    pub fn advice(&self) -> Option<&str> {
+        self.advice.as_deref()
     }
 
     /// What and where the provider is.
@@ -67,6 +91,11 @@ impl fmt::Display for ProviderError {
             ProviderErrorKind::InvalidKey => "the key is not one of 16 or 32 bytes",
             ProviderErrorKind::Ambiguous => "there are several keys of this name",
             ProviderErrorKind::Options => "the provider's options cannot be used",
+            ProviderErrorKind::Unsupported => "this cannot be done here",
+            ProviderErrorKind::Exists => "there is a key of this name already",
+            ProviderErrorKind::Name => "the name cannot be used here",
+            ProviderErrorKind::Failed => "it did not do what was asked",
+            ProviderErrorKind::Random => "the system gives no random bytes",
         };
         write!(f, "{}: {what}", self.place)
     }

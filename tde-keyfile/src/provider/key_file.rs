@@ -2,12 +2,13 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use std::path::{Path, PathBuf};
 
 use tde_core::PrincipalKey;
 use zeroize::Zeroizing;
 
-use super::{KeyProvider, NamedKey, ProviderError, ProviderErrorKind};
+use super::{KeyProvider, NamedKey, ProviderCheck, ProviderError, ProviderErrorKind};
 use crate::file::{FileErrorKind, read_bounded};
 use crate::name::PrincipalKeyName;
 
@@ -73,6 +74,53 @@ impl KeyProvider for KeyFile {
     fn place(&self) -> String {
         format!("key file {}", self.path.display())
     }
+
+    /// Makes the file, mode 0600, with the key in hexadecimal digits. It holds the one key whose name it was given.
+    #[cfg(all(feature = "write", unix))]
+    fn store(&self, name: &PrincipalKeyName, key: &PrincipalKey) -> Result<(), ProviderError> {
+        use crate::storage::{Before, DiskStorage, Error, NewFileAccess, replace_file};
+        if !self.name.matches(name) {
+            let what = format!("this file is for the key \"{}\" only", self.name);
+            return Err(ProviderError::new(self.place(), ProviderErrorKind::Name).with_source(what));
+        }
+        let bytes = key.expose_bytes();
+        // Made with its final size, so that no copy of it is left behind unwiped.
+        let mut text = Zeroizing::new(Vec::with_capacity(2 * bytes.len() + 1));
+        for byte in bytes {
+            text.extend([byte >> 4, byte & 0xf].map(hex_of));
+        }
+        text.push(b'\n');
+        let (storage, access) = (DiskStorage::new(), NewFileAccess::Private);
+        replace_file(&storage, &self.path, Before::Absent, &text, access).map_err(|error| {
+            let kind = match error {
+                Error::Exists { .. } => ProviderErrorKind::Exists,
+                _ => ProviderErrorKind::Unavailable,
+            };
+            ProviderError::new(self.place(), kind).with_source(error)
+        })?;
+        Ok(())
+    }
+
+    /// The one name that it was given, if the file is there.
+    fn list(&self) -> Result<Vec<PrincipalKeyName>, ProviderError> {
+        match self.path.try_exists() {
+            Ok(false) => Ok(Vec::new()),
+            _ => self.read().map(|_| [self.name].into()),
+        }
+    }
+
+    fn check(&self) -> Result<ProviderCheck, ProviderError> {
+        let mut check = ProviderCheck::new();
+        check.good("keys", format!("1, of {} bits", 8 * self.read()?.expose_bytes().len()));
+        Ok(check)
+    }
+}
+
+/// The hexadecimal digit of a number below 16; without a branch or a table on it.
+#[cfg(all(feature = "write", unix))]
+const fn hex_of(value: u8) -> u8 {
+    // From 10 on, add the distance from '9' to 'a'; the subtraction borrows exactly then.
+    b'0' + value + (9_u8.wrapping_sub(value) >> 7) * (b'a' - b'0' - 10)
 }
 
 fn decode(bytes: &[u8]) -> Option<PrincipalKey> {
@@ -114,7 +162,6 @@ fn hex_digit(digit: u8) -> (u8, u8) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec::Vec;
 
     #[test]
     fn every_byte_is_told_for_a_digit_or_none_as_the_standard_library_does() {
@@ -142,6 +189,24 @@ mod tests {
         }
         // A raw key may end in what looks like a line end.
         assert_eq!(decode(b"0123456789abcde\n").unwrap().expose_bytes(), b"0123456789abcde\n");
+    }
+
+    #[cfg(all(feature = "write", unix))]
+    #[test]
+    fn a_key_is_stored_once_and_read_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let name: PrincipalKeyName = "db-key".parse().unwrap();
+        for (file, cipher) in [("short", tde_core::Cipher::Aes128), ("long", tde_core::Cipher::Aes256)] {
+            let file = KeyFile::new(name, directory.path().join(file));
+            assert!(file.list().unwrap().is_empty());
+            let other = "other".parse().unwrap();
+            assert_eq!(file.create(&other, cipher).unwrap_err().kind(), ProviderErrorKind::Name);
+            let made = file.create(&name, cipher).unwrap();
+            assert!(file.principal_key(&name).unwrap().unwrap().key.ct_eq(&made.key));
+            assert_eq!(file.list().unwrap(), [name]);
+            assert_eq!(file.create(&name, cipher).unwrap_err().kind(), ProviderErrorKind::Exists);
+            assert!(file.read().unwrap().ct_eq(&made.key));
+        }
     }
 
     #[test]

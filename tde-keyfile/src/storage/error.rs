@@ -101,6 +101,14 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
+    /// The new content cannot be made of the old one.
+    #[error("{} is left as it is", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// A plan that cannot be carried out.
     #[error("{}: {reason}", path.display())]
     Plan {
@@ -147,6 +155,18 @@ pub enum Error {
     )]
     Conflict {
         /// The file.
+        path: PathBuf,
+        /// What the interrupted change was.
+        description: String,
+    },
+    /// An interrupted change cannot be given up: data would be left under keys that only its new files have.
+    #[error(
+        "an interrupted change ({description}) cannot be given up: some of its files are in place and {} is not, \
+         and the data needs both or neither; put that file back as it was",
+        path.display()
+    )]
+    HalfInPlace {
+        /// A file that is not in place.
         path: PathBuf,
         /// What the interrupted change was.
         description: String,

@@ -99,7 +99,7 @@ pub(super) fn stat_regular(storage: &dyn Storage, path: &Path) -> Result<Option<
 }
 
 /// Size and SHA-256 of a regular file of any size, read in pieces; `None` when nothing has the name.
-pub(super) fn hash_file(
+pub(crate) fn hash_file(
     storage: &dyn Storage,
     path: &Path,
 ) -> Result<Option<(FileStat, ContentHash)>, Error> {
@@ -123,6 +123,11 @@ impl<'a> CheckedReader<'a> {
             return Err(Error::ChangedWhileRead { path: path.to_path_buf() });
         }
         Ok(Self { path, before, input: Hashing::new(handle) })
+    }
+
+    /// What the file was when it was opened.
+    pub(super) const fn before(&self) -> &FileStat {
+        &self.before
     }
 
     /// Reads what the user of the reader left, so that the hash is of the whole file.

@@ -93,15 +93,45 @@ pub(super) fn recover(storage: &dyn Storage, root: &Path, home: &Path) -> Result
     Ok(recovery)
 }
 
-/// Gives an interrupted change up: removes its temporary files and the journal, whatever state its files are in.
+/// Gives an interrupted change up: removes its temporary files and the journal, whatever state its files are in, unless
+/// data would be lost.
 pub(super) fn abandon(storage: &dyn Storage, root: &Path, home: &Path) -> Result<Recovery, Error> {
     let Some(journal) = load(storage, home)? else { return recover(storage, root, home) };
     check_trust(storage, root, home, &journal)?;
+    check_not_half_in_place(storage, root, home, &journal)?;
     remove_temporaries(storage, root, &journal)?;
     remove_if_there(storage, &home.join(JOURNAL_NAME))?;
     storage.sync_directory(home).map_err(Error::io(Operation::Sync, home))?;
     sweep(storage, home)?;
     Ok(Recovery::Abandoned { description: journal.description })
+}
+
+/// Each file of the home directory is whole by itself, so some may be new and others old. Files outside of it hold data
+/// under keys of that directory: with the temporary files would go the only copy of keys, or of data.
+fn check_not_half_in_place(
+    storage: &dyn Storage,
+    root: &Path,
+    home: &Path,
+    journal: &Journal,
+) -> Result<(), Error> {
+    if journal.phase == Phase::Staging || directories(root, journal).iter().all(|directory| directory == home)
+    {
+        return Ok(());
+    }
+    let mut in_place = false;
+    let mut waiting = None;
+    for (index, entry) in journal.entries.iter().enumerate() {
+        let path = root.join(&entry.path);
+        match state(storage, &path, &journal.temporary(root, index, entry), entry)? {
+            State::Unchanged => {}
+            State::InPlace => in_place = true,
+            State::Pending | State::Lost | State::Foreign => waiting = waiting.or(Some(path)),
+        }
+    }
+    match waiting {
+        Some(path) if in_place => Err(Error::HalfInPlace { path, description: journal.description.clone() }),
+        _ => Ok(()),
+    }
 }
 
 /// Puts every entry's new content in place and makes that durable.

@@ -30,7 +30,9 @@ pub fn replace_file(
     let seen = check_before(storage, path, before)?.map(|(stat, _)| stat);
     let access = access_for(storage, path, seen.as_ref(), new_files)?;
     let temporary = path.with_file_name(temporary_name(&random_id()?, 0));
-    let hash = stage(storage, &temporary, access, Durability::Now, |output| output.write_all(content))?;
+    let hash = stage(storage, &temporary, access, Durability::Now, |output| {
+        output.write_all(content).map_err(Error::io(Operation::Write, &temporary))
+    })?;
     let renamed = check_unchanged(storage, path, seen.as_ref())
         .and_then(|()| storage.rename(&temporary, path).map_err(Error::io(Operation::Rename, path)));
     if let Err(error) = renamed {

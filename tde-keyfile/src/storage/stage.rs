@@ -1,6 +1,6 @@
 //! New content beside the file that it will replace.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::hash::Hashing;
@@ -32,12 +32,13 @@ pub(super) fn stage(
     temporary: &Path,
     access: Option<Access>,
     durability: Durability,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), Error>,
 ) -> Result<ContentHash, Error> {
     let handle = storage.create(temporary).map_err(Error::io(Operation::Create, temporary))?;
     let staged = (|| {
         let mut output = Hashing::new(handle);
-        write(&mut output).and_then(|()| output.flush()).map_err(Error::io(Operation::Write, temporary))?;
+        write(&mut output)?;
+        output.flush().map_err(Error::io(Operation::Write, temporary))?;
         let (mut handle, hash) = output.finish();
         // Only now: until here the file is nobody else's, whatever the mode that it will have.
         if let Some(access) = access {

@@ -15,6 +15,7 @@ use super::recovery::{
     sync_directories,
 };
 use super::replace::replace_file;
+use super::rewrite::transform_checked;
 use super::stage::{
     Durability, NewFileAccess, access_for, check_before, check_unchanged, directory_of, random_id, stage,
     stat_directory,
@@ -75,7 +76,7 @@ impl<'s> Writer<'s> {
     /// [`Error::Conflict`]. Those of its files that have their new content already keep it.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// As [`open`](Self::open), and [`Error::HalfInPlace`].
     pub fn open_abandoning(
         storage: &'s dyn Storage,
         root: &Path,
@@ -133,6 +134,15 @@ impl<'s> Writer<'s> {
     /// will complete it; and [`Error::NotDurable`]: the only file of the plan has its new content, but after a
     /// crash of the machine it may have the old one.
     pub fn apply(&self, plan: Plan) -> Result<Applied, Error> {
+        self.apply_if(plan, &|| Ok(()))
+    }
+
+    /// As [`apply`](Self::apply), if `still` says so when all new contents are written and the change is about to
+    /// count: writing them may take long.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply), and those of `still`; then nothing was changed.
+    pub fn apply_if(&self, plan: Plan, still: &dyn Fn() -> Result<(), Error>) -> Result<Applied, Error> {
         plan.check()?;
         let files = plan.changes().iter().map(|change| change.path.clone()).collect();
         let new_files = plan.new_files();
@@ -146,14 +156,15 @@ impl<'s> Writer<'s> {
             [Change { path, before, after: After::Content(content) }]
                 if directory_of(&self.root.join(path)) == self.home =>
             {
+                still()?;
                 replace_file(self.storage, &self.root.join(path), *before, content, new_files)?;
             }
-            _ => self.apply_journalled(plan)?,
+            _ => self.apply_journalled(plan, still)?,
         }
         Ok(Applied { files })
     }
 
-    fn apply_journalled(&self, plan: Plan) -> Result<(), Error> {
+    fn apply_journalled(&self, plan: Plan, still: &dyn Fn() -> Result<(), Error>) -> Result<(), Error> {
         let begun = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs());
         let mut journal = Journal {
             id: random_id()?,
@@ -176,7 +187,7 @@ impl<'s> Writer<'s> {
             for (entry, seen) in journal.entries.iter().zip(&seen) {
                 check_unchanged(self.storage, &self.root.join(&entry.path), seen.as_ref())?;
             }
-            Ok(())
+            still()
         });
         if let Err(error) = staged {
             self.undo(&journal);
@@ -232,14 +243,15 @@ impl<'s> Writer<'s> {
         let mut before = found.and_then(|(_, hash)| hash);
         let access = || access_for(storage, path, seen.as_ref(), new_files);
         let after = match change.after {
-            After::Content(content) => {
-                Some(stage(storage, temporary, access()?, durability, |output| output.write_all(&content))?)
-            }
+            After::Content(content) => Some(stage(storage, temporary, access()?, durability, |output| {
+                output.write_all(&content).map_err(Error::io(Operation::Write, temporary))
+            })?),
             After::Transformed(transform) => {
                 let stat = seen.ok_or_else(|| Error::ChangedSincePlanned { path: path.to_path_buf() })?;
                 let mut input = CheckedReader::open(storage, path, stat)?;
-                let after =
-                    stage(storage, temporary, access()?, durability, |output| transform(&mut input, output))?;
+                let after = stage(storage, temporary, access()?, durability, |output| {
+                    transform_checked(storage, transform, (path, &mut input), (temporary, output))
+                })?;
                 // A planned hash was compared already, but this is what the new content was made from.
                 let read = input.finish(storage)?;
                 if before.is_some_and(|planned| planned != read) {

@@ -3,6 +3,7 @@
 mod draft;
 mod files;
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use std::path::{Path, PathBuf};
@@ -13,12 +14,13 @@ use tde_wal::RangeEntry;
 use super::{Changed, Contents, KeyChange, KeyStore, Layout, ScopeContents, ScopeSummary};
 use crate::cluster::Provider;
 use crate::edit::{
-    Edit, EditError, EditOptions, NewPrincipalKey, Step, fetch_key, find_provider, keyring_path,
+    Edit, EditError, EditOptions, NewPrincipalKey, Step, fetch_key, find_provider, key_provider, keyring_path,
 };
 use crate::format::names::DIRECTORY;
 use crate::format::one_file::{Entry, Place, names};
 use crate::name::PrincipalKeyName;
 use crate::oid::{Oid, RelationLocator, RelationNumber};
+use crate::provider::KeyProvider;
 use crate::storage::{Storage, Writer, interrupted_work};
 use draft::OneFileDraft;
 pub(super) use draft::write_contents;
@@ -48,11 +50,17 @@ impl<'s> OneFileStore<'s> {
         Ok(Self { files, options: options.clone() })
     }
 
-    /// The keyring file where a key of a provider can be made.
+    /// Where a key of a provider can be made.
     ///
     /// # Errors
-    /// [`EditError::ProviderNotReached`] unless it is a file provider.
-    pub fn keyring_path(&self, provider: &Provider) -> Result<PathBuf, EditError> {
+    /// [`EditError::ProviderNotReached`]; [`EditError::Provider`].
+    pub fn key_provider(&self, provider: &Provider) -> Result<Box<dyn KeyProvider>, EditError> {
+        key_provider(provider, self.files.root(), &self.options.keys)
+    }
+
+    /// The file behind [`key_provider`](Self::key_provider), if it is a keyring.
+    #[must_use]
+    pub fn keyring_path(&self, provider: &Provider) -> Option<PathBuf> {
         keyring_path(provider, self.files.root(), &self.options.keys)
     }
 

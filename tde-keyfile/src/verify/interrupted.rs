@@ -6,10 +6,7 @@ use alloc::string::ToString as _;
 use super::finding::{Cause, Place, Problem};
 use super::run::Run;
 use crate::format::names;
-use crate::storage::{DiskStorage, Error, JOURNAL_NAME, JournalEntry, Phase, interrupted_work, read_file};
-
-/// The largest file that is read to tell whether it has its new content.
-const MAX_FILE_SIZE: u64 = 256 << 20;
+use crate::storage::{DiskStorage, Error, JOURNAL_NAME, JournalEntry, Phase, hash_file, interrupted_work};
 
 /// Reports a journal, which is a problem once files may have been replaced, and what else was left.
 pub(super) fn look_for_interrupted_work(run: &mut Run<'_>) {
@@ -41,13 +38,9 @@ pub(super) fn look_for_interrupted_work(run: &mut Run<'_>) {
             format!("a change ({what}) was interrupted before it changed anything; `tde repair` removes what it left"),
         );
     }
-    let in_place = |entry: &JournalEntry| match read_file(
-        &storage,
-        &run.data_directory.join(&entry.path),
-        MAX_FILE_SIZE,
-    ) {
-        Ok(content) => entry.after == Some(content.hash()),
-        Err(error) => error.is_not_found() && entry.removed,
+    let in_place = |entry: &JournalEntry| {
+        let now = hash_file(&storage, &run.data_directory.join(&entry.path));
+        now.is_ok_and(|now| now.map(|(_, hash)| hash) == entry.after)
     };
     let pending = journal.entries.iter().filter(|entry| !in_place(entry)).count();
     let problem = Problem::InterruptedChange { description: journal.description.clone(), pending };

@@ -91,7 +91,7 @@ pub(super) fn unwritten_part(stored: &[u8]) -> Option<Range<usize>> {
 
 /// Whether stored bytes are a sound page as they are. Without checksums the header alone has to prove it,
 /// which it does: a random one passes once in 2^40.
-pub(super) fn is_plaintext(stored: &[u8], block: BlockNumber, checksums: bool) -> bool {
+pub(crate) fn is_plaintext(stored: &[u8], block: BlockNumber, checksums: bool) -> bool {
     match PageCondition::of(stored, block, checksums) {
         PageCondition::Sound => true,
         // A plaintext page that is itself damaged, or that stands in the wrong place.
@@ -110,7 +110,7 @@ fn has_usual_special(header: &PageHeader, page_size: usize) -> bool {
 /// Whether bytes are as evenly spread as ciphertext, or as what a wrong key makes of it: chi-square of the
 /// byte counts, which is 255 on average with a standard deviation of 23; the bound is six of them above.
 /// Real pages are in the thousands.
-pub(super) fn looks_random(bytes: &[u8]) -> bool {
+pub(crate) fn looks_random(bytes: &[u8]) -> bool {
     let mut counts = [0u32; 256];
     for byte in bytes {
         counts[usize::from(*byte)] += 1;

@@ -31,9 +31,9 @@ pub(super) struct SegmentFile {
 
 /// What the control file, or the lack of it, says about pages.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct PageRules {
-    pub(super) geometry: RelationGeometry,
-    pub(super) checksums: bool,
+pub(crate) struct PageRules {
+    pub(crate) geometry: RelationGeometry,
+    pub(crate) checksums: bool,
     /// No page of a cluster that was shut down has a later LSN.
     pub(super) last_lsn: Option<Lsn>,
     /// Pages changed from here on will be written anew by replay: a base backup not yet recovered.

@@ -4,6 +4,7 @@ use crate::spec::{self};
 
 structure! {
     /// Certificate Identifier; KMIP up to 1.4.
+    #[derive(Copy)]
     CertificateIdentifier = spec::structure::CERTIFICATE_IDENTIFIER.fields;
 
     /// Issuer.
@@ -14,6 +15,7 @@ structure! {
 
 structure! {
     /// Certificate Issuer; KMIP up to 1.4.
+    #[derive(Copy)]
     CertificateIssuer = spec::structure::CERTIFICATE_ISSUER.fields;
 
     /// Certificate Issuer Distinguished Name.
@@ -24,6 +26,7 @@ structure! {
 
 structure! {
     /// Certificate Subject; KMIP up to 1.4.
+    #[derive(Copy)]
     CertificateSubject = spec::structure::CERTIFICATE_SUBJECT.fields;
 
     /// Certificate Subject Distinguished Name.
@@ -34,6 +37,7 @@ structure! {
 
 structure! {
     /// X.509 Certificate Identifier; KMIP 1.1 and later.
+    #[derive(Copy)]
     X509CertificateIdentifier = spec::structure::X_509_CERTIFICATE_IDENTIFIER.fields;
 
     /// Issuer Distinguished Name.
@@ -44,6 +48,7 @@ structure! {
 
 structure! {
     /// X.509 Certificate Issuer; KMIP 1.1 and later.
+    #[derive(Copy)]
     X509CertificateIssuer = spec::structure::X_509_CERTIFICATE_ISSUER.fields;
 
     /// Issuer Distinguished Name.
@@ -54,6 +59,7 @@ structure! {
 
 structure! {
     /// X.509 Certificate Subject; KMIP 1.1 and later.
+    #[derive(Copy)]
     X509CertificateSubject = spec::structure::X_509_CERTIFICATE_SUBJECT.fields;
 
     /// Subject Distinguished Name.

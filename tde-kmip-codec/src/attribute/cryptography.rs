@@ -14,6 +14,7 @@ use crate::{
 
 structure! {
     /// Cryptographic Parameters.
+    #[derive(Copy)]
     CryptographicParameters = spec::structure::CRYPTOGRAPHIC_PARAMETERS.fields;
 
     /// Block Cipher Mode.
@@ -56,6 +57,7 @@ structure! {
 
 structure! {
     /// Cryptographic Domain Parameters.
+    #[derive(Copy)]
     CryptographicDomainParameters = spec::structure::CRYPTOGRAPHIC_DOMAIN_PARAMETERS.fields;
 
     /// Qlength.
@@ -66,6 +68,7 @@ structure! {
 
 structure! {
     /// Digest.
+    #[derive(Copy)]
     Digest = spec::structure::DIGEST.fields;
 
     /// Hashing Algorithm.
@@ -78,6 +81,7 @@ structure! {
 
 structure! {
     /// RNG Parameters; KMIP 1.3 and later.
+    #[derive(Copy)]
     RngParameters = spec::structure::RNG_PARAMETERS.fields;
 
     /// RNG Algorithm.

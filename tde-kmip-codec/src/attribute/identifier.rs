@@ -1,9 +1,9 @@
 //! Identifiers of objects: text, and in 2.x requests also a place in the batch.
 
 use crate::{
-    codec::{Decoder, Encoder, FieldValue, Found},
+    codec::{Decoder, Encoder, Failed, FieldValue, Found},
     spec::enumeration,
-    ttlv::{ItemType, Leniency, Tag, error::Fault},
+    ttlv::{ItemType, Leniency, Tag},
 };
 
 /// Which object is meant (KMIP 2.1, section 4.60: Text String, Enumeration or Integer; KMIP 1.x: Text String).
@@ -37,14 +37,13 @@ impl<'a> From<&'a str> for UniqueIdentifier<'a> {
 
 impl<'a> FieldValue<'a> for UniqueIdentifier<'a> {
     #[inline]
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         if found.is(ItemType::TextString) {
             return <&str>::decode(found, d).map(Self::Text);
         }
         let by_number = found.is(ItemType::Enumeration) || found.is(ItemType::Integer);
         if d.cx.is_v1() && by_number {
-            let fault = d.wrong_type(found);
-            d.tolerate(Leniency::OTHER_VERSIONS, fault.kind, fault.offset as usize)?;
+            d.tolerate_type(Leniency::OTHER_VERSIONS, found)?;
         }
         if found.is(ItemType::Enumeration) {
             enumeration::UniqueIdentifier::decode(found, d).map(Self::Placeholder)

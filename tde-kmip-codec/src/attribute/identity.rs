@@ -10,6 +10,7 @@ use crate::{
 
 structure! {
     /// Name.
+    #[derive(Copy)]
     Name = spec::structure::NAME.fields;
 
     /// Name Value.
@@ -20,6 +21,7 @@ structure! {
 
 structure! {
     /// Alternative Name; KMIP 1.2 and later.
+    #[derive(Copy)]
     AlternativeName = spec::structure::ALTERNATIVE_NAME.fields;
 
     /// Alternative Name Value.
@@ -30,6 +32,7 @@ structure! {
 
 structure! {
     /// Rotate Name; KMIP 2.1 only.
+    #[derive(Copy)]
     RotateName = spec::structure::ROTATE_NAME.fields;
 
     /// Rotate Name Value.
@@ -40,6 +43,7 @@ structure! {
 
 structure! {
     /// Link.
+    #[derive(Copy)]
     Link = spec::structure::LINK.fields;
 
     /// Link Type.
@@ -50,6 +54,7 @@ structure! {
 
 structure! {
     /// Application Specific Information.
+    #[derive(Copy)]
     ApplicationSpecificInformation = spec::structure::APPLICATION_SPECIFIC_INFORMATION.fields;
 
     /// Application Namespace.
@@ -60,6 +65,7 @@ structure! {
 
 structure! {
     /// Key Value Location; KMIP 1.2 and later.
+    #[derive(Copy)]
     KeyValueLocation = spec::structure::KEY_VALUE_LOCATION.fields;
 
     /// Key Value Location Value.

@@ -4,9 +4,9 @@ use core::{fmt, iter::FusedIterator};
 
 use super::{Attribute, Name};
 use crate::{
-    codec::{Context, Decoder, Encoder, FieldValue, Fields, Found, Many, ManyIter, load_found, presence},
+    codec::{Context, Decoder, Encoder, Failed, FieldValue, Fields, Found, Many, ManyIter, presence},
     spec::{self, tag},
-    ttlv::{ErrorKind, Tag, error::Fault},
+    ttlv::{ErrorKind, Tag},
 };
 
 /// Attributes of an object: repeated Attribute in KMIP 1.x, one Attributes structure in 2.x.
@@ -55,7 +55,7 @@ impl<'a> Attributes<'a> {
     pub fn iter(&self) -> AttributesIter<'a> {
         AttributesIter(match self.0 {
             Source::Repeated(attributes) => Rest::Repeated(attributes.iter()),
-            Source::Structure { items, cx, .. } => Rest::Structure { items, at: 0, cx },
+            Source::Structure { items, cx, .. } => Rest::Structure { items, cx },
         })
     }
 
@@ -68,7 +68,7 @@ impl<'a> Attributes<'a> {
     /// As repeated Attribute under that tag, or as one structure, whichever the tag is.
     pub(crate) fn encode_as(&self, tag: Tag, e: &mut Encoder<'_>) {
         if tag == tag::ATTRIBUTE {
-            self.for_each(|attribute| attribute.encode_v1(tag, e));
+            self.for_each(|attribute| attribute.encode_v1(e));
         } else {
             let open = e.writer.begin(tag);
             self.for_each(|attribute| attribute.encode_v2(e));
@@ -126,20 +126,20 @@ impl fmt::Debug for Attributes<'_> {
 
 /// The Attributes structure of 2.x, under any of its tags.
 impl<'a> FieldValue<'a> for Attributes<'a> {
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         if !found.is(crate::ttlv::ItemType::Structure) {
             return Err(d.wrong_type(found));
         }
-        d.enter(found.offset())?;
-        let (mut at, end) = (found.start(), found.start() + found.len());
+        d.enter(found)?;
+        let mut room = found.bytes();
         let mut count = 0;
-        while at < end {
-            let (item, next) = load_found(d, at, end)?;
-            Attribute::decode_v2(item, d)?;
+        while !room.is_empty() {
+            let (item, next) = d.split(room).map_err(|fault| d.failed(fault))?;
+            Attribute::probe_v2(item, d)?;
             count += 1;
-            at = next;
+            room = next;
         }
-        d.leave(count, found.offset())?;
+        d.leave();
         Ok(Self(Source::Structure { items: found.padded(), cx: d.cx, count }))
     }
 
@@ -155,7 +155,7 @@ pub struct AttributesIter<'a>(Rest<'a>);
 #[derive(Clone)]
 enum Rest<'a> {
     Repeated(ManyIter<'a, Attribute<'a>>),
-    Structure { items: &'a [u8], at: usize, cx: Context },
+    Structure { items: &'a [u8], cx: Context },
 }
 
 impl<'a> Iterator for AttributesIter<'a> {
@@ -164,10 +164,10 @@ impl<'a> Iterator for AttributesIter<'a> {
     fn next(&mut self) -> Option<Attribute<'a>> {
         match &mut self.0 {
             Rest::Repeated(attributes) => attributes.next(),
-            Rest::Structure { items, at, cx } => {
+            Rest::Structure { items, cx } => {
                 let decoder = Decoder::again(items, *cx);
-                let (found, next) = load_found(&decoder, *at, items.len()).ok()?;
-                *at = next;
+                let (found, next) = decoder.split(items).ok()?;
+                *items = next;
                 Attribute::decode_v2(found, &decoder).ok()
             }
         }
@@ -215,7 +215,7 @@ fn is_v1_form(tag: Tag) -> bool {
 }
 
 impl<'a> FieldValue<'a> for TemplateAttribute<'a> {
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         if !is_v1_form(found.tag()) {
             return Attributes::decode(found, d).map(|attributes| Self { names: Many::NONE, attributes });
         }

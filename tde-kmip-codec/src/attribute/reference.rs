@@ -1,10 +1,13 @@
 //! Which attribute is meant: by name in 1.x, by tag or vendor and name in 2.x.
 
-use super::value::{name_of, named, versions_of};
+use super::{
+    name::named,
+    value::{name_of, versions_of},
+};
 use crate::{
-    codec::{Decoder, Encoder, FieldValue, Fields, Found, presence},
+    codec::{Decoder, Encoder, Failed, FieldValue, Fields, Found, presence},
     spec::{self, tag},
-    ttlv::{ErrorKind, ItemType, Leniency, Tag, error::Fault},
+    ttlv::{ErrorKind, ItemType, Leniency, Tag},
 };
 
 /// Names an attribute (KMIP 1.x, Attribute Name; KMIP 2.x, Attribute Reference).
@@ -38,7 +41,7 @@ impl<'a> AttributeReference<'a> {
 }
 
 impl<'a> FieldValue<'a> for AttributeReference<'a> {
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         if found.is(ItemType::Enumeration) {
             let number = d.enumeration(found)?;
             let known = Tag::new(number)
@@ -48,12 +51,12 @@ impl<'a> FieldValue<'a> for AttributeReference<'a> {
                 (Some(tag), _) => Ok(Self::Standard(tag)),
                 (None, Ok(tag)) if !spec::attribute_rows(tag).is_empty() => {
                     let kind = ErrorKind::EnumerationValueNotInVersion { tag: found.tag(), value: number };
-                    d.tolerate(Leniency::OTHER_VERSIONS, kind, found.offset())?;
+                    d.tolerate_at(Leniency::OTHER_VERSIONS, kind, found)?;
                     Ok(Self::Standard(tag))
                 }
                 (None, Ok(tag)) => {
                     let kind = ErrorKind::UnknownEnumerationValue { tag: found.tag(), value: number };
-                    d.tolerate(Leniency::UNKNOWN_ENUMERATION_VALUES, kind, found.offset())?;
+                    d.tolerate_at(Leniency::UNKNOWN_ENUMERATION_VALUES, kind, found)?;
                     Ok(Self::Standard(tag))
                 }
                 (None, Err(_)) => Err(d.invalid(found.tag(), found)),

@@ -7,6 +7,7 @@ use crate::spec::{
 
 structure! {
     /// Usage Limits.
+    #[derive(Copy)]
     UsageLimits = spec::structure::USAGE_LIMITS.fields;
 
     /// Usage Limits Total.
@@ -19,6 +20,7 @@ structure! {
 
 structure! {
     /// Revocation Reason.
+    #[derive(Copy)]
     RevocationReason = spec::structure::REVOCATION_REASON.fields;
 
     /// Revocation Reason Code.

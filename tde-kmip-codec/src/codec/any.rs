@@ -1,7 +1,7 @@
 use core::fmt;
 
-use super::{Decoder, Encoder, FieldValue, Found};
-use crate::ttlv::{ItemType, Reader, Tag, Value, error::Fault, reader::Checked};
+use super::{Decoder, Encoder, Failed, FieldValue, Found};
+use crate::ttlv::{ItemType, Reader, Tag, Value, reader::Checked};
 
 /// A value whose type the standard leaves open: custom attributes, vendors' extensions.
 ///
@@ -31,7 +31,7 @@ impl fmt::Debug for AnyValue<'_> {
 }
 
 impl<'a> FieldValue<'a> for AnyValue<'a> {
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         d.any(found).map(Self)
     }
 
@@ -59,7 +59,7 @@ impl<'a> AnyStructure<'a> {
 }
 
 impl<'a> FieldValue<'a> for AnyStructure<'a> {
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         if found.is(ItemType::Structure) {
             d.checked_items(found).map(Self)
         } else {
@@ -74,15 +74,17 @@ impl<'a> FieldValue<'a> for AnyStructure<'a> {
 
 impl<'a> Decoder<'a, '_> {
     /// The value of an item of any type, everything in it checked.
-    pub(crate) fn any(&self, found: Found<'a>) -> Result<Value<'a>, Fault> {
+    pub(crate) fn any(&self, found: Found<'a>) -> Result<Value<'a>, Failed> {
         if found.is(ItemType::Structure) {
             return self.checked_items(found).map(Value::Structure);
         }
-        let end = found.start() + found.padded().len();
-        let checked = Checked::at(self.input, found.offset(), end, self.cx.leniency)?;
+        let start = self.offset(found);
+        let end = start + found.item().len();
+        let checked = Checked::at(self.input, start, end, self.cx.leniency);
+        let checked = checked.map_err(|fault| self.failed(fault))?;
         if !checked.tolerated.is_empty() {
             self.bad_padding(found)?;
         }
-        checked.value(self.input)
+        checked.value(self.input).map_err(|fault| self.failed(fault))
     }
 }

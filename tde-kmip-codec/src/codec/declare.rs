@@ -7,12 +7,14 @@
 //! Cardinalities: `req` always there, `opt` there or not (by version and circumstance), `many` any number;
 //! `req_by`/`opt_by` as above, read by what another field says; `attrs` the attributes of KMIP 1.x (repeated
 //! Attribute) or 2.x (one Attributes); `object` the managed object. Two tags mean the field's tag in 1.x and in 2.x.
+//!
+//! Structures are `Clone`. What attributes are made of holds no secret and is declared `Copy` as well.
 
 macro_rules! structure {
     ($(#[$meta:meta])* $name:ident = $facts:expr;
      $($(#[$field_meta:meta])* $field:ident: $card:ident $ty:ty = $($tag:ident)|* $(, by $selector:ident)?;)*) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[derive(Clone, Debug, PartialEq)]
         pub struct $name<'a> {
             $($(#[$field_meta])* pub $field: field_type!('a $card $ty),)*
             /// Items that the standard does not have here; empty unless leniency let them in.
@@ -24,11 +26,12 @@ macro_rules! structure {
         }
 
         impl<'a> $crate::codec::FieldValue<'a> for $name<'a> {
+            #[inline]
             #[allow(unused_mut)]
             fn decode(
                 found: $crate::codec::Found<'a>,
                 d: &$crate::codec::Decoder<'a, '_>,
-            ) -> Result<Self, $crate::ttlv::error::Fault> {
+            ) -> Result<Self, $crate::codec::Failed> {
                 let mut fields = $crate::codec::Fields::open(found, d, const { &$facts })?;
                 $(let $field = take_field!(fields, $facts, $card, [$($tag)*] $(, $selector)?)?;)*
                 let extensions = fields.finish()?;
@@ -39,13 +42,14 @@ macro_rules! structure {
             fn probe(
                 found: $crate::codec::Found<'a>,
                 d: &$crate::codec::Decoder<'a, '_>,
-            ) -> Result<Option<Self>, $crate::ttlv::error::Fault> {
+            ) -> Result<Option<Self>, $crate::codec::Failed> {
                 let mut fields = $crate::codec::Fields::open(found, d, const { &$facts })?;
                 $(let $field = probe_field!(fields, $facts, $card, ($ty), [$($tag)*] $(, $selector)?)?;)*
                 fields.finish()?;
                 Ok(None)
             }
 
+            #[inline]
             fn encode(&self, tag: $crate::ttlv::Tag, e: &mut $crate::codec::Encoder<'_>) {
                 let open = e.writer.begin(tag);
                 $(put_field!(e, self, $field, $facts, $card, [$($tag)*] $(, $selector)?);)*

@@ -1,9 +1,9 @@
 use core::{cell::Cell, fmt};
 
-use super::{Found, fields::load_found};
+use super::Found;
 use crate::{
     spec::{ProtocolVersion, Versions},
-    ttlv::{ErrorKind, ItemType, Leniency, Options, Reader, Tag, Tolerated, Walk, error::Fault, raw},
+    ttlv::{Error, ErrorKind, ItemType, Leniency, Options, Reader, Tag, Tolerated, Walk, error::Fault, raw},
 };
 
 /// What views keep of their decoder, so that they read later what was checked before.
@@ -38,6 +38,10 @@ impl Context {
     }
 }
 
+/// Something is wrong; the [`Decoder`] knows what. Results with this in them are as small as what they are about.
+#[derive(Clone, Copy, Debug)]
+pub struct Failed;
+
 /// One decoding: the input, the rules, and who hears of deviations.
 pub struct Decoder<'a, 'o> {
     pub(crate) input: &'a [u8],
@@ -50,13 +54,14 @@ pub struct Decoder<'a, 'o> {
     /// Whether the input was decoded before, by a decoder that knew more of the surroundings.
     again: bool,
     depth: Cell<u8>,
-    /// How many items may still come.
-    items: Cell<u32>,
+    /// What was last found to be wrong.
+    fault: Cell<Fault>,
     observer: Cell<Option<&'o mut dyn FnMut(Tolerated)>>,
 }
 
 impl<'a, 'o> Decoder<'a, 'o> {
-    pub(crate) fn new(
+    #[inline]
+    pub(crate) const fn new(
         input: &'a [u8],
         version: ProtocolVersion,
         options: Options,
@@ -70,7 +75,7 @@ impl<'a, 'o> Decoder<'a, 'o> {
             absent_values: Cell::new(false),
             again: false,
             depth: Cell::new(0),
-            items: Cell::new(options.max_items),
+            fault: Cell::new(Fault { kind: ErrorKind::NoItem, offset: 0 }),
             observer: Cell::new(observer),
         }
     }
@@ -87,12 +92,13 @@ impl<'a, 'o> Decoder<'a, 'o> {
             absent_values: Cell::new(true),
             again: true,
             depth: Cell::new(0),
-            items: Cell::new(u32::MAX),
+            fault: Cell::new(Fault { kind: ErrorKind::NoItem, offset: 0 }),
             observer: Cell::new(None),
         }
     }
 
     /// From here on, an Attribute may lack its value, or may not.
+    #[inline]
     pub(crate) fn allow_absent_values(&self, allowed: bool) {
         self.absent_values.set(allowed || self.again);
     }
@@ -107,26 +113,100 @@ impl<'a, 'o> Decoder<'a, 'o> {
     }
 
     /// The outermost item, whose size is checked here and whose contents are not.
-    pub(crate) fn root(&self) -> Result<Found<'a>, Fault> {
+    #[inline]
+    pub(crate) fn root(&self) -> Result<Found<'a>, Failed> {
         let limit = self.options.max_size;
         if self.input.len() > limit {
-            return Err(Fault::new(ErrorKind::TooLarge { limit: limit as u32 }, 0));
+            return Err(self.fail(ErrorKind::TooLarge { limit: limit as u32 }, 0));
         }
         if self.input.is_empty() {
-            return Err(Fault::new(ErrorKind::NoItem, 0));
+            return Err(self.fail(ErrorKind::NoItem, 0));
         }
-        let (found, next) = load_found(self, 0, self.input.len())?;
-        if next != self.input.len() {
-            let kind = ErrorKind::TrailingBytes { count: (self.input.len() - next) as u32 };
-            self.tolerate(Leniency::TRAILING_BYTES, kind, next)?;
+        if self.input.len() / raw::HEADER_LEN > self.options.max_items as usize {
+            self.count_items()?;
+        }
+        let (found, rest) = self.split(self.input).map_err(|fault| self.failed(fault))?;
+        if !rest.is_empty() {
+            let kind = ErrorKind::TrailingBytes { count: rest.len() as u32 };
+            self.tolerate(Leniency::TRAILING_BYTES, kind, self.offset_of(rest))?;
         }
         Ok(found)
+    }
+
+    /// Counts the items of an input that may hold more than the limit. What is broken is for others to find.
+    #[cold]
+    #[inline(never)]
+    fn count_items(&self) -> Result<(), Failed> {
+        let options = self.options.leniency(Leniency::ALL).max_size(usize::MAX);
+        let mut walk = Walk::new(Reader::with_options(self.input, options));
+        loop {
+            match walk.step() {
+                Ok(Some(_)) => {}
+                Err(fault) if matches!(fault.kind, ErrorKind::TooManyItems { .. }) => {
+                    return Err(self.failed(fault));
+                }
+                Ok(None) | Err(_) => return Ok(()),
+            }
+        }
+    }
+
+    /// Keeps what is wrong, for [`Decoder::fault`].
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn failed(&self, fault: Fault) -> Failed {
+        self.fault.set(fault);
+        Failed
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn fail(&self, kind: ErrorKind, offset: usize) -> Failed {
+        self.failed(Fault::new(kind, offset))
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn fail_at(&self, kind: ErrorKind, found: Found<'_>) -> Failed {
+        self.fail(kind, self.offset(found))
+    }
+
+    /// What is wrong, once something has failed.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn error(&self, _: Failed) -> Error {
+        Error::in_input(self.fault.get(), self.input)
     }
 
     /// Goes along with a deviation and reports it, if leniency allows; else it is an error.
     #[cold]
     #[inline(never)]
-    pub(crate) fn tolerate(&self, switch: Leniency, kind: ErrorKind, offset: usize) -> Result<(), Fault> {
+    pub(crate) fn tolerate(&self, switch: Leniency, kind: ErrorKind, offset: usize) -> Result<(), Failed> {
+        self.allows(switch, kind, offset).map_err(|fault| self.failed(fault))
+    }
+
+    /// As [`Decoder::tolerate`], of a whole item.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn tolerate_at(
+        &self,
+        switch: Leniency,
+        kind: ErrorKind,
+        found: Found<'_>,
+    ) -> Result<(), Failed> {
+        self.tolerate(switch, kind, self.offset(found))
+    }
+
+    /// As [`Decoder::tolerate`], of an item's type.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn tolerate_type(&self, switch: Leniency, found: Found<'_>) -> Result<(), Failed> {
+        let fault = self.why_wrong_type(found);
+        self.tolerate(switch, fault.kind, fault.offset as usize)
+    }
+
+    /// As [`Decoder::tolerate`], without keeping the error.
+    #[cold]
+    pub(super) fn allows(&self, switch: Leniency, kind: ErrorKind, offset: usize) -> Result<(), Fault> {
         if !self.cx.leniency.contains(switch) {
             return Err(Fault::new(kind, offset));
         }
@@ -137,88 +217,99 @@ impl<'a, 'o> Decoder<'a, 'o> {
         Ok(())
     }
 
-    /// Counts items, and levels while a structure is open.
+    /// Counts levels while a structure is open.
     #[inline(always)]
-    pub(crate) fn enter(&self, offset: usize) -> Result<(), Fault> {
+    pub(crate) fn enter(&self, structure: Found<'_>) -> Result<(), Failed> {
         let depth = self.depth.get();
         if depth >= self.cx.max_depth {
-            return Err(Fault::new(ErrorKind::TooDeep { limit: self.cx.max_depth }, offset));
+            return Err(self.fail_at(ErrorKind::TooDeep { limit: self.cx.max_depth }, structure));
         }
         self.depth.set(depth + 1);
         Ok(())
     }
 
     #[inline(always)]
-    pub(crate) fn leave(&self, items: u32, offset: usize) -> Result<(), Fault> {
+    pub(crate) fn leave(&self) {
         self.depth.set(self.depth.get().wrapping_sub(1));
-        match self.items.get().checked_sub(items) {
-            Some(left) => {
-                self.items.set(left);
-                Ok(())
-            }
-            None => Err(Fault::new(ErrorKind::TooManyItems { limit: self.options.max_items }, offset)),
-        }
     }
 
     /// The items inside a structure, everything below them checked.
-    pub(crate) fn checked_items(&self, found: Found<'_>) -> Result<Reader<'a>, Fault> {
+    pub(crate) fn checked_items(&self, found: Found<'_>) -> Result<Reader<'a>, Failed> {
         let depth = self.depth.get() + 1;
         if depth > self.cx.max_depth {
-            return Err(Fault::new(ErrorKind::TooDeep { limit: self.cx.max_depth }, found.offset()));
+            return Err(self.fail_at(ErrorKind::TooDeep { limit: self.cx.max_depth }, found));
         }
-        let start = found.start();
+        let start = self.offset(found) + raw::HEADER_LEN;
         let mut options = self.options;
         options.max_size = u32::MAX as usize;
         let reader = Reader::inside(self.input, start, start + found.len(), depth, options);
         let mut walk = Walk::new(reader);
-        let mut items = 0;
-        while let Some(visit) = walk.step()? {
-            items += 1;
+        while let Some(visit) = walk.step().map_err(|fault| self.failed(fault))? {
             for (switch, _) in visit.item.tolerated.iter() {
                 let deviation = visit.item.deviation(switch);
                 self.tolerate(switch, deviation.kind, deviation.offset)?;
             }
         }
-        self.depth.set(depth);
-        self.leave(items, found.offset())?;
         Ok(reader)
     }
 
-    /// Refuses, or goes along with, a field of the wrong type.
+    /// A field of the wrong type.
     #[cold]
     #[inline(never)]
-    pub(crate) fn wrong_type(&self, found: Found<'_>) -> Fault {
+    pub(crate) fn wrong_type(&self, found: Found<'_>) -> Failed {
+        self.failed(self.why_wrong_type(found))
+    }
+
+    pub(super) fn why_wrong_type(&self, found: Found<'_>) -> Fault {
         let type_byte = found.type_byte();
         let kind = match ItemType::from_byte(type_byte) {
             Some(item_type) => ErrorKind::WrongType { tag: found.tag(), found: item_type },
             None => ErrorKind::UnknownType { type_byte },
         };
-        Fault::new(kind, found.offset() + 3)
+        Fault::new(kind, self.offset(found) + 3)
     }
 
     #[cold]
     #[inline(never)]
-    pub(crate) fn invalid_length(&self, found: Found<'_>, item_type: ItemType) -> Fault {
-        Fault::new(ErrorKind::InvalidLength { item_type, length: found.len() as u32 }, found.offset())
+    pub(crate) fn invalid_length(&self, found: Found<'_>, item_type: ItemType) -> Failed {
+        self.fail_at(ErrorKind::InvalidLength { item_type, length: found.len() as u32 }, found)
+    }
+
+    /// A structure whose length is no multiple of eight.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn odd_length(&self, structure: Found<'_>) -> Result<(), Failed> {
+        let length = structure.len() as u32;
+        let kind = ErrorKind::InvalidLength { item_type: ItemType::Structure, length };
+        self.tolerate_at(Leniency::SHORT_PADDING, kind, structure)
+    }
+
+    /// A field that is there in other versions only.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn not_in_version(&self, found: Found<'_>) -> Result<(), Failed> {
+        let kind = ErrorKind::FieldNotInVersion { tag: found.tag() };
+        self.tolerate_at(Leniency::OTHER_VERSIONS, kind, found)
     }
 
     /// Padding that is not zero.
     #[cold]
     #[inline(never)]
-    pub(crate) fn bad_padding(&self, found: Found<'_>) -> Result<(), Fault> {
-        let end = found.start() + found.len();
-        let padding = self.input.get(end..).unwrap_or_default();
-        let padding = padding.get(..raw::padded(found.len()) - found.len()).unwrap_or(padding);
+    pub(crate) fn bad_padding(&self, found: Found<'_>) -> Result<(), Failed> {
+        let padding = found.padded().get(found.len()..).unwrap_or_default();
         match padding.iter().position(|byte| *byte != 0) {
-            Some(bad) => self.tolerate(Leniency::NONZERO_PADDING, ErrorKind::NonZeroPadding, end + bad),
+            Some(bad) => {
+                let at = self.offset_of(padding) + bad;
+                self.tolerate(Leniency::NONZERO_PADDING, ErrorKind::NonZeroPadding, at)
+            }
             None => Ok(()),
         }
     }
 
     /// The value of a field contradicts the standard.
     #[cold]
-    pub(crate) fn invalid(&self, tag: Tag, found: Found<'_>) -> Fault {
-        Fault::new(ErrorKind::InvalidValue { tag }, found.offset())
+    pub(crate) fn invalid(&self, tag: Tag, found: Found<'_>) -> Failed {
+        self.fail_at(ErrorKind::InvalidValue { tag }, found)
     }
 }
 

@@ -1,6 +1,6 @@
 use core::{fmt, iter::FusedIterator, marker::PhantomData};
 
-use super::{Context, Decoder, Encoder, FieldValue, Found, fields::load_found};
+use super::{Context, Decoder, Encoder, FieldValue, Found};
 use crate::ttlv::Tag;
 
 /// A field that may come several times.
@@ -35,8 +35,8 @@ impl<'a, T: FieldValue<'a>> Many<'a, T> {
     /// How many elements there are.
     #[must_use]
     pub const fn len(&self) -> usize {
-        match self.0 {
-            Source::Wire { count, .. } => count as usize,
+        match &self.0 {
+            Source::Wire { count, .. } => *count as usize,
             Source::Slice(slice) => slice.len(),
         }
     }
@@ -59,7 +59,7 @@ impl<'a, T: FieldValue<'a>> Many<'a, T> {
     #[inline]
     pub fn iter(&self) -> ManyIter<'a, T> {
         ManyIter(match self.0 {
-            Source::Wire { items, tag, cx, count, .. } => Rest::Wire { items, at: 0, tag, cx, count },
+            Source::Wire { items, tag, cx, count, .. } => Rest::Wire { items, tag, cx, count },
             Source::Slice(slice) => Rest::Slice(slice.iter()),
         })
     }
@@ -123,7 +123,7 @@ pub struct ManyIter<'a, T>(Rest<'a, T>);
 
 #[derive(Clone)]
 enum Rest<'a, T> {
-    Wire { items: &'a [u8], at: usize, tag: Tag, cx: Context, count: u32 },
+    Wire { items: &'a [u8], tag: Tag, cx: Context, count: u32 },
     Slice(core::slice::Iter<'a, T>),
 }
 
@@ -133,11 +133,11 @@ impl<'a, T: FieldValue<'a>> Iterator for ManyIter<'a, T> {
     #[inline]
     fn next(&mut self) -> Option<T> {
         match &mut self.0 {
-            Rest::Slice(slice) => slice.next().copied(),
-            Rest::Wire { items, at, tag, cx, count } => {
+            Rest::Slice(slice) => slice.next().cloned(),
+            Rest::Wire { items, tag, cx, count } => {
                 let left = count.checked_sub(1)?;
                 let decoder = Decoder::again(items, *cx);
-                let found = next_with(&decoder, at, *tag)?;
+                let found = next_with(&decoder, items, *tag)?;
                 *count = left;
                 T::decode(found, &decoder).ok()
             }
@@ -163,10 +163,10 @@ impl<T> fmt::Debug for ManyIter<'_, T> {
 }
 
 #[inline]
-fn next_with<'a>(decoder: &Decoder<'a, '_>, at: &mut usize, tag: Tag) -> Option<Found<'a>> {
+fn next_with<'a>(decoder: &Decoder<'a, '_>, items: &mut &'a [u8], tag: Tag) -> Option<Found<'a>> {
     loop {
-        let (found, next) = load_found(decoder, *at, decoder.input.len()).ok()?;
-        *at = next;
+        let (found, next) = decoder.split(items).ok()?;
+        *items = next;
         if found.tag() == tag {
             return Some(found);
         }

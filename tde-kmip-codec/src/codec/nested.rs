@@ -1,7 +1,7 @@
 use core::{fmt, marker::PhantomData};
 
-use super::{Context, Decoder, Encoder, FieldValue, Found, fields::load_found};
-use crate::ttlv::{Tag, error::Fault};
+use super::{Context, Decoder, Encoder, Failed, FieldValue, Found};
+use crate::ttlv::Tag;
 
 /// A large structure inside another one, kept as a window onto the message so that the outer one stays small.
 ///
@@ -22,10 +22,10 @@ impl<'a, T: FieldValue<'a>> Nested<'a, T> {
     #[must_use]
     pub fn get(&self) -> Option<T> {
         match self.0 {
-            Source::Reference(value) => Some(*value),
+            Source::Reference(value) => Some(value.clone()),
             Source::Wire { item, cx, .. } => {
                 let decoder = Decoder::again(item, cx);
-                let (found, _) = load_found(&decoder, 0, item.len()).ok()?;
+                let (found, _) = decoder.split(item).ok()?;
                 T::decode(found, &decoder).ok()
             }
         }
@@ -33,11 +33,9 @@ impl<'a, T: FieldValue<'a>> Nested<'a, T> {
 }
 
 impl<'a, T: FieldValue<'a>> FieldValue<'a> for Nested<'a, T> {
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         T::probe(found, d)?;
-        let end = found.start() + found.padded().len();
-        let item = d.input.get(found.offset()..end).unwrap_or_default();
-        Ok(Self(Source::Wire { item, cx: d.cx, element: PhantomData }))
+        Ok(Self(Source::Wire { item: found.item(), cx: d.cx, element: PhantomData }))
     }
 
     fn encode(&self, tag: Tag, e: &mut Encoder<'_>) {

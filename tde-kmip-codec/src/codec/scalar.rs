@@ -1,10 +1,10 @@
-use super::{Decoder, Encoder, FieldValue, Found};
+use super::{Decoder, Encoder, Failed, FieldValue, Found};
 use crate::{
     spec::{
-        Enumerated,
+        Enumerated, Versions,
         mask::{CryptographicUsageMask, ProtectionStorageMask, StorageStatusMask},
     },
-    ttlv::{BigInteger, ErrorKind, ItemType, Leniency, Tag, error::Fault, raw, reader},
+    ttlv::{BigInteger, ErrorKind, ItemType, Leniency, Tag, raw},
 };
 
 /// A point in time: seconds since 1970-01-01T00:00:00Z.
@@ -21,7 +21,7 @@ pub struct Interval(pub u32);
 
 /// A 32-bit value with its four bytes of padding.
 #[inline(always)]
-fn word(found: Found<'_>, d: &Decoder<'_, '_>, item_type: ItemType) -> Result<u32, Fault> {
+fn word(found: Found<'_>, d: &Decoder<'_, '_>, item_type: ItemType) -> Result<u32, Failed> {
     if !found.is_exactly(item_type, 4) {
         reinterpret(found, d, item_type)?;
     }
@@ -33,7 +33,7 @@ fn word(found: Found<'_>, d: &Decoder<'_, '_>, item_type: ItemType) -> Result<u3
 }
 
 #[inline(always)]
-fn long(found: Found<'_>, d: &Decoder<'_, '_>, item_type: ItemType) -> Result<i64, Fault> {
+fn long(found: Found<'_>, d: &Decoder<'_, '_>, item_type: ItemType) -> Result<i64, Failed> {
     if !found.is_exactly(item_type, 8) {
         reinterpret(found, d, item_type)?;
     }
@@ -41,7 +41,7 @@ fn long(found: Found<'_>, d: &Decoder<'_, '_>, item_type: ItemType) -> Result<i6
 }
 
 #[inline(always)]
-fn bytes<'a>(found: Found<'a>, d: &Decoder<'a, '_>, item_type: ItemType) -> Result<&'a [u8], Fault> {
+fn bytes<'a>(found: Found<'a>, d: &Decoder<'a, '_>, item_type: ItemType) -> Result<&'a [u8], Failed> {
     if !found.is(item_type) {
         reinterpret(found, d, item_type)?;
     }
@@ -59,9 +59,8 @@ fn bytes<'a>(found: Found<'a>, d: &Decoder<'a, '_>, item_type: ItemType) -> Resu
 /// The type or the length is wrong; with leniency, another type whose bits mean the same is as good.
 #[cold]
 #[inline(never)]
-fn reinterpret(found: Found<'_>, d: &Decoder<'_, '_>, wanted: ItemType) -> Result<(), Fault> {
-    let wrong_type = d.wrong_type(found);
-    let Some(actual) = ItemType::from_byte(found.type_byte()) else { return Err(wrong_type) };
+fn reinterpret(found: Found<'_>, d: &Decoder<'_, '_>, wanted: ItemType) -> Result<(), Failed> {
+    let Some(actual) = ItemType::from_byte(found.type_byte()) else { return Err(d.wrong_type(found)) };
     let same_bits = actual == wanted
         || matches!(
             (actual, wanted),
@@ -75,23 +74,45 @@ fn reinterpret(found: Found<'_>, d: &Decoder<'_, '_>, wanted: ItemType) -> Resul
         );
     if actual != wanted {
         if !same_bits {
-            return Err(wrong_type);
+            return Err(d.wrong_type(found));
         }
-        d.tolerate(Leniency::WRONG_TYPES, wrong_type.kind, wrong_type.offset as usize)?;
+        d.tolerate_type(Leniency::WRONG_TYPES, found)?;
     }
     if actual.length_is_valid(found.len() as u32) { Ok(()) } else { Err(d.invalid_length(found, actual)) }
 }
 
+/// What the header of an item of one length says of type and length.
+const fn fixed(item_type: ItemType) -> u64 {
+    let length = match item_type {
+        ItemType::Integer | ItemType::Enumeration | ItemType::Interval => 4,
+        _ => 8,
+    };
+    (item_type.as_byte() as u64) << 32 | length
+}
+
+/// The four bytes before four bytes of zeros.
+#[inline(always)]
+const fn upper(word: u64) -> Option<u32> {
+    if word as u32 == 0 { Some((word >> 32) as u32) } else { None }
+}
+
 impl Decoder<'_, '_> {
     /// The number of an enumeration whose values are open.
-    pub(crate) fn enumeration(&self, found: Found<'_>) -> Result<u32, Fault> {
+    pub(crate) fn enumeration(&self, found: Found<'_>) -> Result<u32, Failed> {
         word(found, self, ItemType::Enumeration)
     }
 }
 
 impl<'a> FieldValue<'a> for i32 {
+    const FIXED: u64 = fixed(ItemType::Integer);
+
     #[inline(always)]
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn from_word(word: u64, _version: Versions) -> Option<Self> {
+        upper(word).map(u32::cast_signed)
+    }
+
+    #[inline(always)]
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         word(found, d, ItemType::Integer).map(u32::cast_signed)
     }
 
@@ -102,8 +123,15 @@ impl<'a> FieldValue<'a> for i32 {
 }
 
 impl<'a> FieldValue<'a> for i64 {
+    const FIXED: u64 = fixed(ItemType::LongInteger);
+
     #[inline(always)]
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn from_word(word: u64, _version: Versions) -> Option<Self> {
+        Some(word.cast_signed())
+    }
+
+    #[inline(always)]
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         long(found, d, ItemType::LongInteger)
     }
 
@@ -114,14 +142,25 @@ impl<'a> FieldValue<'a> for i64 {
 }
 
 impl<'a> FieldValue<'a> for bool {
+    const FIXED: u64 = fixed(ItemType::Boolean);
+
     #[inline(always)]
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn from_word(word: u64, _version: Versions) -> Option<Self> {
+        match word {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         match long(found, d, ItemType::Boolean)? {
             0 => Ok(false),
             1 => Ok(true),
             value => {
                 let kind = ErrorKind::InvalidBoolean { value: value.cast_unsigned() };
-                Err(Fault::new(kind, found.offset()))
+                Err(d.fail_at(kind, found))
             }
         }
     }
@@ -134,8 +173,9 @@ impl<'a> FieldValue<'a> for bool {
 
 impl<'a> FieldValue<'a> for &'a str {
     #[inline(always)]
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
-        reader::text(bytes(found, d, ItemType::TextString)?, found.offset())
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
+        let bytes = bytes(found, d, ItemType::TextString)?;
+        core::str::from_utf8(bytes).map_err(|error| bad_text(error.valid_up_to(), found, d))
     }
 
     #[inline(always)]
@@ -144,9 +184,15 @@ impl<'a> FieldValue<'a> for &'a str {
     }
 }
 
+#[cold]
+#[inline(never)]
+fn bad_text(valid_up_to: usize, found: Found<'_>, d: &Decoder<'_, '_>) -> Failed {
+    d.fail_at(ErrorKind::InvalidUtf8 { valid_up_to: valid_up_to as u32 }, found)
+}
+
 impl<'a> FieldValue<'a> for &'a [u8] {
     #[inline(always)]
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         bytes(found, d, ItemType::ByteString)
     }
 
@@ -157,7 +203,7 @@ impl<'a> FieldValue<'a> for &'a [u8] {
 }
 
 impl<'a> FieldValue<'a> for BigInteger<'a> {
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         if !found.is(ItemType::BigInteger) {
             reinterpret(found, d, ItemType::BigInteger)?;
         }
@@ -170,8 +216,15 @@ impl<'a> FieldValue<'a> for BigInteger<'a> {
 }
 
 impl<'a> FieldValue<'a> for DateTime {
+    const FIXED: u64 = fixed(ItemType::DateTime);
+
     #[inline(always)]
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn from_word(word: u64, _version: Versions) -> Option<Self> {
+        Some(Self(word.cast_signed()))
+    }
+
+    #[inline(always)]
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         long(found, d, ItemType::DateTime).map(Self)
     }
 
@@ -182,7 +235,14 @@ impl<'a> FieldValue<'a> for DateTime {
 }
 
 impl<'a> FieldValue<'a> for DateTimeExtended {
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    const FIXED: u64 = fixed(ItemType::DateTimeExtended);
+
+    #[inline(always)]
+    fn from_word(word: u64, _version: Versions) -> Option<Self> {
+        Some(Self(word.cast_signed()))
+    }
+
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         long(found, d, ItemType::DateTimeExtended).map(Self)
     }
 
@@ -192,7 +252,14 @@ impl<'a> FieldValue<'a> for DateTimeExtended {
 }
 
 impl<'a> FieldValue<'a> for Interval {
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    const FIXED: u64 = fixed(ItemType::Interval);
+
+    #[inline(always)]
+    fn from_word(word: u64, _version: Versions) -> Option<Self> {
+        upper(word).map(Self)
+    }
+
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         word(found, d, ItemType::Interval).map(Self)
     }
 
@@ -202,8 +269,15 @@ impl<'a> FieldValue<'a> for Interval {
 }
 
 impl<'a, E: Enumerated> FieldValue<'a> for E {
+    const FIXED: u64 = fixed(ItemType::Enumeration);
+
     #[inline(always)]
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn from_word(word: u64, version: Versions) -> Option<Self> {
+        upper(word).map(Self::from_value).filter(|value| value.versions().covers(version))
+    }
+
+    #[inline(always)]
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         let value = Self::from_value(word(found, d, ItemType::Enumeration)?);
         if !value.versions().covers(d.cx.version) {
             odd_value(value, found, d)?;
@@ -222,22 +296,29 @@ impl<'a, E: Enumerated> FieldValue<'a> for E {
 
 #[cold]
 #[inline(never)]
-fn odd_value<E: Enumerated>(value: E, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Fault> {
+fn odd_value<E: Enumerated>(value: E, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Failed> {
     let (tag, number) = (found.tag(), value.value());
     if value.versions().is_empty() {
         let kind = ErrorKind::UnknownEnumerationValue { tag, value: number };
-        d.tolerate(Leniency::UNKNOWN_ENUMERATION_VALUES, kind, found.offset())
+        d.tolerate_at(Leniency::UNKNOWN_ENUMERATION_VALUES, kind, found)
     } else {
         let kind = ErrorKind::EnumerationValueNotInVersion { tag, value: number };
-        d.tolerate(Leniency::OTHER_VERSIONS, kind, found.offset())
+        d.tolerate_at(Leniency::OTHER_VERSIONS, kind, found)
     }
 }
 
 macro_rules! masks {
     ($($mask:ty),+) => {
         $(impl<'a> FieldValue<'a> for $mask {
+            const FIXED: u64 = fixed(ItemType::Integer);
+
             #[inline(always)]
-            fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+            fn from_word(word: u64, _version: Versions) -> Option<Self> {
+                upper(word).map(|bits| Self::from_integer(bits.cast_signed()))
+            }
+
+            #[inline(always)]
+            fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
                 i32::decode(found, d).map(Self::from_integer)
             }
 

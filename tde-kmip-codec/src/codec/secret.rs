@@ -1,15 +1,15 @@
 use core::fmt;
 
-use super::{Decoder, Encoder, FieldValue, Found};
-use crate::ttlv::{Tag, error::Fault};
+use super::{Decoder, Encoder, Failed, FieldValue, Found};
+use crate::ttlv::Tag;
 
 macro_rules! secret {
     ($(#[$meta:meta])* $name:ident, $inner:ty, $bytes:ident) => {
         $(#[$meta])*
         ///
-        /// The bytes stay where they are, in the caller's buffer, which the caller clears; copying this copies the
-        /// reference only. `Debug` shows the size, and equality takes the same time wherever the first difference is.
-        #[derive(Clone, Copy)]
+        /// The bytes stay where they are, in the caller's buffer, which the caller clears; a clone is another reference
+        /// to them. `Debug` shows the size, and equality takes the same time wherever the first difference is.
+        #[derive(Clone)]
         pub struct $name<'a>(&'a $inner);
 
         impl<'a> $name<'a> {
@@ -21,19 +21,19 @@ macro_rules! secret {
 
             /// The value. Whoever asks for it answers for where it goes.
             #[must_use]
-            pub const fn expose(self) -> &'a $inner {
+            pub const fn expose(&self) -> &'a $inner {
                 self.0
             }
 
             /// How many bytes it has.
             #[must_use]
-            pub const fn len(self) -> usize {
+            pub const fn len(&self) -> usize {
                 self.0.len()
             }
 
             /// Whether it has none.
             #[must_use]
-            pub const fn is_empty(self) -> bool {
+            pub const fn is_empty(&self) -> bool {
                 self.0.is_empty()
             }
         }
@@ -60,7 +60,7 @@ macro_rules! secret {
 
         impl<'a> FieldValue<'a> for $name<'a> {
             #[inline(always)]
-            fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+            fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
                 <&'a $inner>::decode(found, d).map(Self)
             }
 
@@ -98,6 +98,24 @@ mod tests {
     use super::*;
     extern crate std;
     use std::format;
+
+    /// Does not compile for a type that is `Copy`, for which both implementations hold.
+    trait NotCopy<A> {
+        fn check() {}
+    }
+    impl<T> NotCopy<()> for T {}
+    impl<T: Copy> NotCopy<u8> for T {}
+
+    #[test]
+    fn what_holds_a_secret_is_not_copy() {
+        <Secret<'_> as NotCopy<_>>::check();
+        <SecretText<'_> as NotCopy<_>>::check();
+        <crate::Many<'_, Secret<'_>> as NotCopy<_>>::check();
+        <crate::object::KeyMaterial<'_> as NotCopy<_>>::check();
+        <crate::message::UsernameAndPassword<'_> as NotCopy<_>>::check();
+        <crate::message::RequestMessage<'_> as NotCopy<_>>::check();
+        <crate::message::ResponseMessage<'_> as NotCopy<_>>::check();
+    }
 
     #[test]
     fn debug_shows_the_size_only() {

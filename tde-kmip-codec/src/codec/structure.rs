@@ -1,20 +1,31 @@
-use super::{Decoder, Encoder, Found, Presence};
+use super::{Decoder, Encoder, Failed, Found, Presence};
 use crate::{
     spec::{Content, FieldFacts, ProtocolVersion, Versions},
-    ttlv::{Error, Leniency, Options, Tag, Tolerated, Writer, error::Fault},
+    ttlv::{Error, Leniency, Options, Tag, Tolerated, Writer},
 };
 
 /// What can stand in a field: a scalar, a structure, or a choice of both.
 ///
 /// Sealed: its methods take what only this crate can make.
-pub trait FieldValue<'a>: Copy + 'a {
+pub trait FieldValue<'a>: Clone + 'a {
+    /// Type and length, as a header has them, of a type that has one length; else 0.
     #[doc(hidden)]
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault>;
+    const FIXED: u64 = 0;
+
+    /// The value in the eight bytes of a type that has one length, if there is nothing odd about it.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn from_word(_word: u64, _version: Versions) -> Option<Self> {
+        None
+    }
+
+    #[doc(hidden)]
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed>;
 
     /// Checks without building: a structure gives `None`, a scalar its value, which may select another field's form.
     #[doc(hidden)]
     #[inline(always)]
-    fn probe(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Option<Self>, Fault> {
+    fn probe(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Option<Self>, Failed> {
         Self::decode(found, d).map(Some)
     }
 
@@ -23,11 +34,11 @@ pub trait FieldValue<'a>: Copy + 'a {
 }
 
 /// What can stand in a field when another field says which.
-pub(crate) trait SelectedValue<'a, S>: Copy + 'a {
-    fn decode_by(found: Found<'a>, d: &Decoder<'a, '_>, selector: &S) -> Result<Self, Fault>;
+pub(crate) trait SelectedValue<'a, S>: Clone + 'a {
+    fn decode_by(found: Found<'a>, d: &Decoder<'a, '_>, selector: &S) -> Result<Self, Failed>;
 
     /// Checks without building.
-    fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, selector: &S) -> Result<(), Fault>;
+    fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, selector: &S) -> Result<(), Failed>;
 
     fn encode_by(&self, tag: Tag, e: &mut Encoder<'_>, selector: &S);
 }
@@ -60,7 +71,7 @@ pub trait Structure<'a>: FieldValue<'a> {
     ) -> Result<Self, Error> {
         let decoder = Decoder::new(input, version, options, Some(tolerated));
         let decoded = decoder.root().and_then(|found| Self::decode(found, &decoder));
-        decoded.map_err(|fault| Error::in_input(fault, input))
+        decoded.map_err(|failed| decoder.error(failed))
     }
 
     /// Encodes this structure as an item with that tag and returns the part of `buffer` that it takes.

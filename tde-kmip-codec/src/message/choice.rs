@@ -5,9 +5,9 @@ use super::{
     UsernameAndPassword,
 };
 use crate::{
-    codec::{AnyStructure, Decoder, Encoder, FieldValue, Fields, Found, SelectedValue, presence},
+    codec::{AnyStructure, Decoder, Encoder, Failed, FieldValue, Fields, Found, SelectedValue, presence},
     spec::{self, ProtocolVersion, enumeration, enumeration::CredentialType, tag},
-    ttlv::{ErrorKind, ItemType, Leniency, Tag, error::Fault, writer::header},
+    ttlv::{ErrorKind, ItemType, Leniency, Tag, writer::header},
 };
 
 /// Whether the server may answer later.
@@ -34,11 +34,10 @@ impl AsynchronousIndicator {
 }
 
 impl<'a> FieldValue<'a> for AsynchronousIndicator {
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         let boolean = found.is(ItemType::Boolean);
         if boolean != d.cx.is_v1() && (boolean || found.is(ItemType::Enumeration)) {
-            let fault = d.wrong_type(found);
-            d.tolerate(Leniency::OTHER_VERSIONS, fault.kind, fault.offset as usize)?;
+            d.tolerate_type(Leniency::OTHER_VERSIONS, found)?;
         }
         if boolean {
             bool::decode(found, d).map(Self::Boolean)
@@ -62,7 +61,7 @@ impl<'a> FieldValue<'a> for AsynchronousIndicator {
 macro_rules! credentials {
     ($($(#[$meta:meta])* $variant:ident($ty:ident) = $credential_type:ident;)+) => {
         /// What proves who asks, in the form that the Credential Type says.
-        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum CredentialValue<'a> {
             $($(#[$meta])* $variant($ty<'a>),)+
@@ -71,14 +70,14 @@ macro_rules! credentials {
         }
 
         impl<'a> SelectedValue<'a, CredentialType> for CredentialValue<'a> {
-            fn decode_by(found: Found<'a>, d: &Decoder<'a, '_>, by: &CredentialType) -> Result<Self, Fault> {
+            fn decode_by(found: Found<'a>, d: &Decoder<'a, '_>, by: &CredentialType) -> Result<Self, Failed> {
                 match *by {
                     $(CredentialType::$credential_type => $ty::decode(found, d).map(Self::$variant),)+
                     _ => AnyStructure::decode(found, d).map(Self::Other),
                 }
             }
 
-            fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, by: &CredentialType) -> Result<(), Fault> {
+            fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, by: &CredentialType) -> Result<(), Failed> {
                 Self::decode_by(found, d, by).map(|_| ())
             }
 
@@ -112,12 +111,12 @@ const VERSION_FIELDS: &[spec::FieldFacts] = spec::structure::PROTOCOL_VERSION.fi
 
 impl<'a> FieldValue<'a> for ProtocolVersion {
     #[inline]
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
-        if let Some(version) = canonical_version(found)
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
+        if let Some(version) = canonical_version(found.item())
             && !d.cx.searches()
         {
-            d.enter(found.offset())?;
-            d.leave(2, found.offset())?;
+            d.enter(found)?;
+            d.leave();
             return Ok(version);
         }
         let mut fields = Fields::open(found, d, const { &VERSION_FIELDS })?;
@@ -152,16 +151,14 @@ const VERSION_HEADERS: [u64; 2] = [
     header(tag::PROTOCOL_VERSION_MINOR, ItemType::Integer, 4),
 ];
 
-/// The version as every good message has it; `None` for any other form, good or not.
+/// The version in an item that is as every good message has it; `None` for any other form, good or not.
 #[inline(always)]
-fn canonical_version(found: Found<'_>) -> Option<ProtocolVersion> {
-    let (words, []) = found.padded().first_chunk::<32>()?.as_chunks::<8>() else { return None };
-    let [major_header, major, minor_header, minor] = *<&[[u8; 8]; 4]>::try_from(words).ok()?;
-    let [major_header, major, minor_header, minor] =
-        [major_header, major, minor_header, minor].map(u64::from_be_bytes);
+pub(super) fn canonical_version(item: &[u8]) -> Option<ProtocolVersion> {
+    const HEADER: u64 = header(tag::PROTOCOL_VERSION, ItemType::Structure, 32);
+    let (words, []) = item.first_chunk::<40>()?.as_chunks::<8>() else { return None };
+    let words = <&[[u8; 8]; 5]>::try_from(words).ok()?.map(u64::from_be_bytes);
+    let [structure, major_header, major, minor_header, minor] = words;
     let number = |word: u64| ((word >> 32) as u32).cast_signed();
-    (found.is_exactly(ItemType::Structure, 32)
-        && [major_header, minor_header] == VERSION_HEADERS
-        && (major | minor) as u32 == 0)
+    (structure == HEADER && [major_header, minor_header] == VERSION_HEADERS && (major | minor) as u32 == 0)
         .then(|| ProtocolVersion::new(number(major), number(minor)))
 }

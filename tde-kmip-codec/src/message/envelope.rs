@@ -1,18 +1,16 @@
 //! The outermost structures: a header and batch items.
 
-use super::{RequestBatchItem, RequestHeader, ResponseBatchItem, ResponseHeader};
+use super::{RequestBatchItem, RequestHeader, ResponseBatchItem, ResponseHeader, choice::canonical_version};
 use crate::{
-    codec::{
-        Decoder, Encoder, FieldValue, Fields, Found, Many, Place, declared_in_order, load_found, presence,
-    },
+    codec::{Decoder, Encoder, Failed, FieldValue, Fields, Found, Many, Place, declared_in_order, presence},
     spec::{self, ProtocolVersion, tag},
-    ttlv::{Error, ErrorKind, Leniency, Options, Tag, Tolerated, Writer, error::Fault, raw},
+    ttlv::{Error, ErrorKind, Leniency, Options, Tag, Tolerated, Writer, raw},
 };
 
 macro_rules! message {
     ($(#[$meta:meta])* $name:ident = $facts:expr, $tag:ident, $header_tag:ident, $header:ident, $item:ident, $what:literal) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[derive(Clone, Debug, PartialEq)]
         pub struct $name<'a> {
             /// The header, whose Protocol Version governs the rest.
             pub header: $header<'a>,
@@ -31,7 +29,7 @@ macro_rules! message {
             /// # Errors
             /// Every error of the item and message layers.
             pub fn decode(input: &'a [u8]) -> Result<Self, Error> {
-                Self::run(input, Decoder::new(input, ProtocolVersion::V1_0, Options::new(), None))
+                Self::run(Decoder::new(input, ProtocolVersion::V1_0, Options::new(), None))
             }
 
             #[doc = concat!("Decodes ", $what, " with limits and leniency.")]
@@ -45,14 +43,14 @@ macro_rules! message {
                 options: Options,
                 tolerated: &mut dyn FnMut(Tolerated),
             ) -> Result<Self, Error> {
-                Self::run(input, Decoder::new(input, ProtocolVersion::V1_0, options, Some(tolerated)))
+                Self::run(Decoder::new(input, ProtocolVersion::V1_0, options, Some(tolerated)))
             }
 
-            fn run(input: &'a [u8], mut d: Decoder<'a, '_>) -> Result<Self, Error> {
-                Self::decode_root(&mut d).map_err(|fault| Error::in_input(fault, input))
+            fn run(mut d: Decoder<'a, '_>) -> Result<Self, Error> {
+                Self::decode_root(&mut d).map_err(|failed| d.error(failed))
             }
 
-            fn decode_root(d: &mut Decoder<'a, '_>) -> Result<Self, Fault> {
+            fn decode_root(d: &mut Decoder<'a, '_>) -> Result<Self, Failed> {
                 const FACTS: &[spec::FieldFacts] = $facts;
                 const HEADER: Place = (presence(FACTS, tag::$header_tag), tag::$header_tag);
                 const BATCH_ITEM: Place = (presence(FACTS, tag::BATCH_ITEM), tag::BATCH_ITEM);
@@ -60,7 +58,7 @@ macro_rules! message {
                 let root = d.root()?;
                 if root.tag() != tag::$tag {
                     let kind = ErrorKind::NotThisMessage { expected: tag::$tag, found: root.tag() };
-                    return Err(Fault::new(kind, 0));
+                    return Err(d.fail(kind, 0));
                 }
                 let version = header_version(d, root, const { &FACTS }, tag::$header_tag)?;
                 d.set_version(version);
@@ -153,32 +151,30 @@ fn header_version<'a>(
     root: Found<'a>,
     facts: &'static &'static [spec::FieldFacts],
     header: Tag,
-) -> Result<ProtocolVersion, Fault> {
-    let (version, offset) = match usual_version(root.padded()) {
-        Some(version) => (version, root.start() + raw::HEADER_LEN),
+) -> Result<ProtocolVersion, Failed> {
+    // Every canonical message has it first in the first structure.
+    let usual = root.padded().get(raw::HEADER_LEN..).and_then(canonical_version);
+    let version = match usual {
+        Some(version) => version,
         None => searched_version(d, root, facts, header)?,
     };
     if !version.is_known() {
-        let kind = ErrorKind::UnknownVersion { major: version.major, minor: version.minor };
-        d.tolerate(Leniency::UNKNOWN_VERSION, kind, offset)?;
+        unknown_version(version, d, root, facts, header)?;
     }
     Ok(version)
 }
 
-/// The version where every canonical message has it: first in the first structure.
-#[inline]
-fn usual_version(message: &[u8]) -> Option<ProtocolVersion> {
-    const STRUCTURE: u64 = (tag::PROTOCOL_VERSION.get() as u64) << 40 | 0x01_0000_0020;
-    const MAJOR: u64 = (tag::PROTOCOL_VERSION_MAJOR.get() as u64) << 40 | 0x02_0000_0004;
-    const MINOR: u64 = (tag::PROTOCOL_VERSION_MINOR.get() as u64) << 40 | 0x02_0000_0004;
-    let (_, rest) = message.split_first_chunk::<8>()?;
-    let (words, []) = rest.first_chunk::<40>()?.as_chunks::<8>() else { return None };
-    let [structure, major_header, major, minor_header, minor] = *<&[[u8; 8]; 5]>::try_from(words).ok()?;
-    let number = |word: [u8; 8]| ((u64::from_be_bytes(word) >> 32) as u32).cast_signed();
-    (u64::from_be_bytes(structure) == STRUCTURE
-        && u64::from_be_bytes(major_header) == MAJOR
-        && u64::from_be_bytes(minor_header) == MINOR)
-        .then(|| ProtocolVersion::new(number(major), number(minor)))
+#[cold]
+#[inline(never)]
+fn unknown_version<'a>(
+    version: ProtocolVersion,
+    d: &Decoder<'a, '_>,
+    root: Found<'a>,
+    facts: &'static &'static [spec::FieldFacts],
+    header: Tag,
+) -> Result<(), Failed> {
+    let kind = ErrorKind::UnknownVersion { major: version.major, minor: version.minor };
+    d.tolerate_at(Leniency::UNKNOWN_VERSION, kind, find_version(d, root, facts, header)?)
 }
 
 /// The version wherever it is; or why it is not.
@@ -189,61 +185,71 @@ fn searched_version<'a>(
     root: Found<'a>,
     facts: &'static &'static [spec::FieldFacts],
     header: Tag,
-) -> Result<(ProtocolVersion, usize), Fault> {
+) -> Result<ProtocolVersion, Failed> {
+    ProtocolVersion::decode(find_version(d, root, facts, header)?, d)
+}
+
+fn find_version<'a>(
+    d: &Decoder<'a, '_>,
+    root: Found<'a>,
+    facts: &'static &'static [spec::FieldFacts],
+    header: Tag,
+) -> Result<Found<'a>, Failed> {
     let mut fields = Fields::open(root, d, facts)?;
-    let Some(header) = fields.take(header)? else { return Err(fields.missing(header)) };
+    let Some(header) = fields.take(header) else { return Err(fields.missing(header)) };
     let mut inner = Fields::open(header, d, const { &spec::structure::REQUEST_HEADER.fields })?;
-    let Some(found) = inner.take(tag::PROTOCOL_VERSION)? else {
+    let Some(found) = inner.take(tag::PROTOCOL_VERSION) else {
         return Err(inner.missing(tag::PROTOCOL_VERSION));
     };
-    let version = ProtocolVersion::decode(found, d)?;
-    d.leave(0, 0)?;
-    d.leave(0, 0)?;
-    Ok((version, found.offset()))
+    d.leave();
+    d.leave();
+    Ok(found)
 }
 
 #[inline]
-fn check_count(claimed: i32, items: usize, root: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Fault> {
-    if usize::try_from(claimed) == Ok(items) {
-        return Ok(());
-    }
+fn check_count<'a>(claimed: i32, items: usize, root: Found<'a>, d: &Decoder<'a, '_>) -> Result<(), Failed> {
+    if usize::try_from(claimed) == Ok(items) { Ok(()) } else { wrong_count(claimed, items, root, d) }
+}
+
+#[cold]
+#[inline(never)]
+fn wrong_count<'a>(claimed: i32, items: usize, root: Found<'a>, d: &Decoder<'a, '_>) -> Result<(), Failed> {
     let kind = ErrorKind::BatchCount { claimed, found: items as u32 };
-    d.tolerate(Leniency::BATCH_COUNT, kind, place_of_count(root, d))
+    d.tolerate_at(Leniency::BATCH_COUNT, kind, place_of_count(root, d))
 }
 
 /// Where the header says how many items there are.
-#[cold]
-fn place_of_count(root: Found<'_>, d: &Decoder<'_, '_>) -> usize {
-    let Ok((header, _)) = load_found(d, root.start(), d.input.len()) else { return root.offset() };
-    let (mut at, end) = (header.start(), header.start() + header.padded().len());
-    while let Ok((field, next)) = load_found(d, at, end) {
+fn place_of_count<'a>(root: Found<'a>, d: &Decoder<'a, '_>) -> Found<'a> {
+    let Ok((header, _)) = d.split(root.padded()) else { return root };
+    let mut room = header.padded();
+    while let Ok((field, next)) = d.split(room) {
         if field.tag() == tag::BATCH_COUNT {
-            return field.offset();
+            return field;
         }
-        at = next;
+        room = next;
     }
-    root.offset()
+    root
 }
 
 /// Every item of a request has an identifier if there are several (KMIP 1.4, section 6.4; KMIP 2.1, section 8.3).
-fn check_ids(root: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Fault> {
-    let (mut at, end) = (root.start(), root.start() + root.padded().len());
-    while at < end {
-        let (item, next) = load_found(d, at, end)?;
-        at = next;
+fn check_ids<'a>(root: Found<'a>, d: &Decoder<'a, '_>) -> Result<(), Failed> {
+    let mut room = root.padded();
+    while !room.is_empty() {
+        let (item, next) = d.split(room).map_err(|fault| d.failed(fault))?;
+        room = next;
         if item.tag() != tag::BATCH_ITEM {
             continue;
         }
-        let (mut inner, inner_end) = (item.start(), item.start() + item.padded().len());
+        let mut inner = item.padded();
         let mut has_id = false;
-        while inner < inner_end && !has_id {
-            let (field, next) = load_found(d, inner, inner_end)?;
+        while !inner.is_empty() && !has_id {
+            let (field, next) = d.split(inner).map_err(|fault| d.failed(fault))?;
             has_id = field.tag() == tag::UNIQUE_BATCH_ITEM_ID;
             inner = next;
         }
         if !has_id {
             let kind = ErrorKind::MissingField { tag: tag::UNIQUE_BATCH_ITEM_ID };
-            d.tolerate(Leniency::BATCH_ITEM_IDS, kind, item.offset())?;
+            d.tolerate_at(Leniency::BATCH_ITEM_IDS, kind, item)?;
         }
     }
     Ok(())

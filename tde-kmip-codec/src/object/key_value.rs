@@ -8,13 +8,13 @@ use super::{
     TransparentSymmetricKey,
 };
 use crate::{
-    codec::{AnyStructure, Decoder, Encoder, FieldValue, Found, Secret, SelectedValue},
+    codec::{AnyStructure, Decoder, Encoder, Failed, FieldValue, Found, Nested, Secret, SelectedValue},
     spec::{ProtocolVersion, enumeration::KeyFormatType},
-    ttlv::{Error, ItemType, Options, Tag, error::Fault},
+    ttlv::{Error, ItemType, Options, Tag},
 };
 
 /// The value of a key: in the clear, or wrapped.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(clippy::exhaustive_enums)] // The two forms that the standard gives it.
 pub enum KeyValue<'a> {
     /// In the clear.
@@ -37,7 +37,7 @@ impl<'a> KeyValue<'a> {
         let decoder = Decoder::new(input, version, Options::new(), None);
         decoder.key_format.set(key_format_type.0);
         let decoded = decoder.root().and_then(|found| PlainKeyValue::decode(found, &decoder));
-        decoded.map_err(|fault| Error::in_input(fault, input))
+        decoded.map_err(|failed| decoder.error(failed))
     }
 
     /// The value, if it is in the clear.
@@ -52,7 +52,7 @@ impl<'a> KeyValue<'a> {
 
 impl<'a> SelectedValue<'a, KeyFormatType> for KeyValue<'a> {
     #[inline]
-    fn decode_by(found: Found<'a>, d: &Decoder<'a, '_>, format: &KeyFormatType) -> Result<Self, Fault> {
+    fn decode_by(found: Found<'a>, d: &Decoder<'a, '_>, format: &KeyFormatType) -> Result<Self, Failed> {
         if found.is(ItemType::ByteString) {
             return <&[u8]>::decode(found, d).map(Self::Wrapped);
         }
@@ -62,7 +62,7 @@ impl<'a> SelectedValue<'a, KeyFormatType> for KeyValue<'a> {
         value
     }
 
-    fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, format: &KeyFormatType) -> Result<(), Fault> {
+    fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, format: &KeyFormatType) -> Result<(), Failed> {
         if found.is(ItemType::ByteString) {
             return <&[u8]>::decode(found, d).map(|_| ());
         }
@@ -72,6 +72,7 @@ impl<'a> SelectedValue<'a, KeyFormatType> for KeyValue<'a> {
         probed.map(|_| ())
     }
 
+    #[inline]
     fn encode_by(&self, tag: Tag, e: &mut Encoder<'_>, format: &KeyFormatType) {
         match self {
             Self::Plain(value) => {
@@ -84,14 +85,14 @@ impl<'a> SelectedValue<'a, KeyFormatType> for KeyValue<'a> {
 }
 
 macro_rules! transparent {
-    ($($(#[$meta:meta])* $variant:ident = $format:ident;)+) => {
-        /// The key itself, in the form that the Key Format Type says.
-        #[derive(Clone, Copy, Debug, PartialEq)]
+    ($($(#[$meta:meta])* $variant:ident($ty:ty) = $format:ident;)+) => {
+        /// The key itself, in the form that the Key Format Type says. Large forms are windows onto the message.
+        #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum KeyMaterial<'a> {
             /// The bytes of the key, for Raw, Opaque, PKCS#1, PKCS#8, X.509 and other formats of bytes.
             Bytes(Secret<'a>),
-            $($(#[$meta])* $variant($variant<'a>),)+
+            $($(#[$meta])* $variant($ty),)+
             /// Numbers in a form that this crate does not know: of an extension's format, or of no known one.
             Structure(AnyStructure<'a>),
         }
@@ -106,9 +107,9 @@ macro_rules! transparent {
                 }
             }
 
-            fn decode_structure(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+            fn decode_structure(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
                 match KeyFormatType(d.key_format.get()) {
-                    $(KeyFormatType::$format => $variant::decode(found, d).map(Self::$variant),)+
+                    $(KeyFormatType::$format => <$ty>::decode(found, d).map(Self::$variant),)+
                     KeyFormatType(0) => AnyStructure::decode(found, d).map(Self::Structure),
                     format if format.0 >> 28 == 8 => AnyStructure::decode(found, d).map(Self::Structure),
                     _ => Err(d.wrong_type(found)),
@@ -119,6 +120,7 @@ macro_rules! transparent {
                 matches!(format, $(KeyFormatType::$format)|+)
             }
 
+            #[inline]
             fn encode_value(&self, tag: Tag, e: &mut Encoder<'_>) {
                 match self {
                     Self::Bytes(bytes) => bytes.encode(tag, e),
@@ -128,8 +130,8 @@ macro_rules! transparent {
             }
         }
 
-        $(impl<'a> From<$variant<'a>> for KeyMaterial<'a> {
-            fn from(material: $variant<'a>) -> Self {
+        $(impl<'a> From<$ty> for KeyMaterial<'a> {
+            fn from(material: $ty) -> Self {
                 Self::$variant(material)
             }
         })+
@@ -138,35 +140,35 @@ macro_rules! transparent {
 
 transparent! {
     /// A symmetric key.
-    TransparentSymmetricKey = TRANSPARENT_SYMMETRIC_KEY;
+    TransparentSymmetricKey(TransparentSymmetricKey<'a>) = TRANSPARENT_SYMMETRIC_KEY;
     /// A DSA private key.
-    TransparentDsaPrivateKey = TRANSPARENT_DSA_PRIVATE_KEY;
+    TransparentDsaPrivateKey(Nested<'a, TransparentDsaPrivateKey<'a>>) = TRANSPARENT_DSA_PRIVATE_KEY;
     /// A DSA public key.
-    TransparentDsaPublicKey = TRANSPARENT_DSA_PUBLIC_KEY;
+    TransparentDsaPublicKey(Nested<'a, TransparentDsaPublicKey<'a>>) = TRANSPARENT_DSA_PUBLIC_KEY;
     /// An RSA private key.
-    TransparentRsaPrivateKey = TRANSPARENT_RSA_PRIVATE_KEY;
+    TransparentRsaPrivateKey(Nested<'a, TransparentRsaPrivateKey<'a>>) = TRANSPARENT_RSA_PRIVATE_KEY;
     /// An RSA public key.
-    TransparentRsaPublicKey = TRANSPARENT_RSA_PUBLIC_KEY;
+    TransparentRsaPublicKey(Nested<'a, TransparentRsaPublicKey<'a>>) = TRANSPARENT_RSA_PUBLIC_KEY;
     /// A Diffie-Hellman private key.
-    TransparentDhPrivateKey = TRANSPARENT_DH_PRIVATE_KEY;
+    TransparentDhPrivateKey(Nested<'a, TransparentDhPrivateKey<'a>>) = TRANSPARENT_DH_PRIVATE_KEY;
     /// A Diffie-Hellman public key.
-    TransparentDhPublicKey = TRANSPARENT_DH_PUBLIC_KEY;
+    TransparentDhPublicKey(Nested<'a, TransparentDhPublicKey<'a>>) = TRANSPARENT_DH_PUBLIC_KEY;
     /// An ECDSA private key; gone in KMIP 2.0.
-    TransparentEcdsaPrivateKey = TRANSPARENT_ECDSA_PRIVATE_KEY;
+    TransparentEcdsaPrivateKey(Nested<'a, TransparentEcdsaPrivateKey<'a>>) = TRANSPARENT_ECDSA_PRIVATE_KEY;
     /// An ECDSA public key; gone in KMIP 2.0.
-    TransparentEcdsaPublicKey = TRANSPARENT_ECDSA_PUBLIC_KEY;
+    TransparentEcdsaPublicKey(Nested<'a, TransparentEcdsaPublicKey<'a>>) = TRANSPARENT_ECDSA_PUBLIC_KEY;
     /// An ECDH private key; gone in KMIP 2.0.
-    TransparentEcdhPrivateKey = TRANSPARENT_ECDH_PRIVATE_KEY;
+    TransparentEcdhPrivateKey(Nested<'a, TransparentEcdhPrivateKey<'a>>) = TRANSPARENT_ECDH_PRIVATE_KEY;
     /// An ECDH public key; gone in KMIP 2.0.
-    TransparentEcdhPublicKey = TRANSPARENT_ECDH_PUBLIC_KEY;
+    TransparentEcdhPublicKey(Nested<'a, TransparentEcdhPublicKey<'a>>) = TRANSPARENT_ECDH_PUBLIC_KEY;
     /// An ECMQV private key; gone in KMIP 2.0.
-    TransparentEcmqvPrivateKey = TRANSPARENT_ECMQV_PRIVATE_KEY;
+    TransparentEcmqvPrivateKey(Nested<'a, TransparentEcmqvPrivateKey<'a>>) = TRANSPARENT_ECMQV_PRIVATE_KEY;
     /// An ECMQV public key; gone in KMIP 2.0.
-    TransparentEcmqvPublicKey = TRANSPARENT_ECMQV_PUBLIC_KEY;
+    TransparentEcmqvPublicKey(Nested<'a, TransparentEcmqvPublicKey<'a>>) = TRANSPARENT_ECMQV_PUBLIC_KEY;
     /// An elliptic-curve private key; KMIP 1.3 and later.
-    TransparentEcPrivateKey = TRANSPARENT_EC_PRIVATE_KEY;
+    TransparentEcPrivateKey(Nested<'a, TransparentEcPrivateKey<'a>>) = TRANSPARENT_EC_PRIVATE_KEY;
     /// An elliptic-curve public key; KMIP 1.3 and later.
-    TransparentEcPublicKey = TRANSPARENT_EC_PUBLIC_KEY;
+    TransparentEcPublicKey(Nested<'a, TransparentEcPublicKey<'a>>) = TRANSPARENT_EC_PUBLIC_KEY;
 }
 
 impl KeyMaterial<'_> {
@@ -185,7 +187,7 @@ impl KeyMaterial<'_> {
 
 impl<'a> FieldValue<'a> for KeyMaterial<'a> {
     #[inline]
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         if found.is(ItemType::Structure) {
             return Self::decode_structure(found, d);
         }
@@ -196,11 +198,12 @@ impl<'a> FieldValue<'a> for KeyMaterial<'a> {
     }
 
     #[inline]
-    fn probe(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Option<Self>, Fault> {
+    fn probe(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Option<Self>, Failed> {
         if found.is(ItemType::Structure) { Self::decode_structure(found, d) } else { Self::decode(found, d) }
             .map(|_| None)
     }
 
+    #[inline]
     fn encode(&self, tag: Tag, e: &mut Encoder<'_>) {
         self.encode_value(tag, e);
     }

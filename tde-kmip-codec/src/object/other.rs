@@ -2,12 +2,12 @@
 
 use crate::{
     attribute::Attribute,
-    codec::{Decoder, Encoder, FieldValue, Found, Secret},
+    codec::{Decoder, Encoder, Failed, FieldValue, Found, Secret},
     spec::{
         self,
         enumeration::{CertificateRequestType, CertificateType},
     },
-    ttlv::{Tag, error::Fault},
+    ttlv::Tag,
 };
 
 structure! {
@@ -53,7 +53,7 @@ structure! {
 pub struct OpaqueDataType(pub u32);
 
 impl<'a> FieldValue<'a> for OpaqueDataType {
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         d.enumeration(found).map(Self)
     }
 

@@ -1,14 +1,14 @@
 //! Fields whose type the version or the sender chooses.
 
 use crate::{
-    codec::{Decoder, Encoder, FieldValue, Found, Secret},
+    codec::{Decoder, Encoder, Failed, FieldValue, Found, Secret},
     spec::enumeration,
-    ttlv::{ItemType, Leniency, Tag, error::Fault},
+    ttlv::{ItemType, Leniency, Tag},
 };
 
 /// Data to work on, or what came of it (KMIP 2.1, section 8.14: Byte String, Enumeration or Integer; before, Byte
 /// String).
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 #[allow(clippy::exhaustive_enums)] // The three forms that the standard gives it.
 pub enum Data<'a> {
     /// The bytes.
@@ -26,11 +26,10 @@ impl<'a> From<&'a [u8]> for Data<'a> {
 }
 
 impl<'a> FieldValue<'a> for Data<'a> {
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         let by_number = found.is(ItemType::Enumeration) || found.is(ItemType::Integer);
         if by_number && d.cx.is_v1() {
-            let fault = d.wrong_type(found);
-            d.tolerate(Leniency::OTHER_VERSIONS, fault.kind, fault.offset as usize)?;
+            d.tolerate_type(Leniency::OTHER_VERSIONS, found)?;
         }
         if found.is(ItemType::Enumeration) {
             enumeration::Data::decode(found, d).map(Self::Placeholder)
@@ -60,7 +59,7 @@ impl<'a> FieldValue<'a> for Data<'a> {
 pub struct ExtensionType(pub enumeration::ItemType);
 
 impl<'a> FieldValue<'a> for ExtensionType {
-    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Fault> {
+    fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
         let value = if d.cx.is_v1() { i32::decode(found, d)?.cast_unsigned() } else { d.enumeration(found)? };
         Ok(Self(enumeration::ItemType(value)))
     }

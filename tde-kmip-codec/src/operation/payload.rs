@@ -26,15 +26,15 @@ use super::{
     ValidateRequest, ValidateResponse,
 };
 use crate::{
-    codec::{AnyStructure, Decoder, Encoder, FieldValue, Found, SelectedValue},
+    codec::{AnyStructure, Decoder, Encoder, Failed, FieldValue, Found, SelectedValue},
     spec::{self, Versions, enumeration::Operation},
-    ttlv::{ErrorKind, Leniency, Tag, error::Fault},
+    ttlv::{ErrorKind, Leniency, Tag},
 };
 
 macro_rules! payloads {
     ($($variant:ident = $operation:ident, $request:ident, $response:ident, $title:literal;)+) => {
         /// The payload of a request.
-        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum RequestPayload<'a> {
             $(#[doc = concat!("Of ", $title, ".")] $variant($request<'a>),)+
@@ -43,7 +43,7 @@ macro_rules! payloads {
         }
 
         /// The payload of a response.
-        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum ResponsePayload<'a> {
             $(#[doc = concat!("Of ", $title, ".")] $variant($response<'a>),)+
@@ -75,7 +75,7 @@ macro_rules! payloads {
 
         impl<'a> SelectedValue<'a, Operation> for RequestPayload<'a> {
             #[inline]
-            fn decode_by(found: Found<'a>, d: &Decoder<'a, '_>, operation: &Operation) -> Result<Self, Fault> {
+            fn decode_by(found: Found<'a>, d: &Decoder<'a, '_>, operation: &Operation) -> Result<Self, Failed> {
                 check_version(*operation, found, d)?;
                 // KMIP 1.4, section 5.1: Notify names deleted attributes without a value.
                 d.allow_absent_values(*operation == Operation::NOTIFY);
@@ -85,7 +85,7 @@ macro_rules! payloads {
                 })
             }
 
-            fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, operation: &Operation) -> Result<(), Fault> {
+            fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, operation: &Operation) -> Result<(), Failed> {
                 check_version(*operation, found, d)?;
                 d.allow_absent_values(*operation == Operation::NOTIFY);
                 match *operation {
@@ -95,10 +95,15 @@ macro_rules! payloads {
             }
 
             fn encode_by(&self, tag: Tag, e: &mut Encoder<'_>, operation: &Operation) {
-                check_encoded(Some(self.operation()), Some(*operation), e);
                 match self {
-                    $(Self::$variant(payload) => payload.encode(tag, e),)+
-                    Self::Unknown(_, items) => items.encode(tag, e),
+                    $(Self::$variant(payload) => {
+                        check_encoded(Some(Operation::$operation), Some(*operation), e);
+                        payload.encode(tag, e);
+                    })+
+                    Self::Unknown(own, items) => {
+                        check_encoded(Some(*own), Some(*operation), e);
+                        items.encode(tag, e);
+                    }
                 }
             }
         }
@@ -109,7 +114,7 @@ macro_rules! payloads {
                 found: Found<'a>,
                 d: &Decoder<'a, '_>,
                 operation: &Option<Operation>,
-            ) -> Result<Self, Fault> {
+            ) -> Result<Self, Failed> {
                 if let Some(operation) = operation {
                     check_version(*operation, found, d)?;
                 }
@@ -123,7 +128,7 @@ macro_rules! payloads {
                 found: Found<'a>,
                 d: &Decoder<'a, '_>,
                 operation: &Option<Operation>,
-            ) -> Result<(), Fault> {
+            ) -> Result<(), Failed> {
                 if let Some(operation) = operation {
                     check_version(*operation, found, d)?;
                 }
@@ -134,10 +139,15 @@ macro_rules! payloads {
             }
 
             fn encode_by(&self, tag: Tag, e: &mut Encoder<'_>, operation: &Option<Operation>) {
-                check_encoded(self.operation(), *operation, e);
                 match self {
-                    $(Self::$variant(payload) => payload.encode(tag, e),)+
-                    Self::Unknown(_, items) => items.encode(tag, e),
+                    $(Self::$variant(payload) => {
+                        check_encoded(Some(Operation::$operation), *operation, e);
+                        payload.encode(tag, e);
+                    })+
+                    Self::Unknown(own, items) => {
+                        check_encoded(*own, *operation, e);
+                        items.encode(tag, e);
+                    }
                 }
             }
         }
@@ -226,16 +236,16 @@ payloads! {
 }
 
 #[inline]
-fn check_version(operation: Operation, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Fault> {
+fn check_version(operation: Operation, found: Found<'_>, d: &Decoder<'_, '_>) -> Result<(), Failed> {
     let versions = versions_of(operation);
     if versions.covers(d.cx.version) {
         return Ok(());
     }
     let value = operation.0;
     if versions.is_empty() {
-        d.tolerate(Leniency::UNKNOWN_OPERATIONS, ErrorKind::UnknownOperation { value }, found.offset())
+        d.tolerate_at(Leniency::UNKNOWN_OPERATIONS, ErrorKind::UnknownOperation { value }, found)
     } else {
-        d.tolerate(Leniency::OTHER_VERSIONS, ErrorKind::OperationNotInVersion { value }, found.offset())
+        d.tolerate_at(Leniency::OTHER_VERSIONS, ErrorKind::OperationNotInVersion { value }, found)
     }
 }
 

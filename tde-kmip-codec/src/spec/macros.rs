@@ -131,6 +131,7 @@ macro_rules! enumeration {
 
         impl $crate::spec::Enumerated for $type {
             const FACTS: &'static $crate::spec::EnumerationFacts = Self::FACTS;
+            const FIRST: u32 = Self::FACTS.first();
             const USUAL: u32 = Self::FACTS.usual();
 
             #[inline(always)]

@@ -352,7 +352,7 @@ impl fmt::Display for Named {
 
 /// A kind and a place: what the inside of the decoder passes around, small enough for registers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Fault {
+pub(crate) struct Fault {
     pub(crate) kind: ErrorKind,
     pub(crate) offset: u32,
 }

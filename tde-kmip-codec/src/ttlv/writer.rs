@@ -92,6 +92,14 @@ impl<'b> Writer<'b> {
         Open { start: self.at }
     }
 
+    /// Begins a structure whose header and first items are in an image of bytes.
+    #[inline(always)]
+    pub(crate) fn begin_with<const N: usize>(&mut self, image: &[u8; N], length: usize) -> Open {
+        let start = self.at.saturating_add(raw::HEADER_LEN);
+        self.put_image(image, length);
+        Open { start }
+    }
+
     /// Ends a structure.
     #[inline]
     #[allow(clippy::needless_pass_by_value)] // Ends exactly once.
@@ -201,22 +209,35 @@ impl<'b> Writer<'b> {
     /// Encoded items, whose number of bytes the compiler knows.
     #[inline(always)]
     pub(crate) fn put_words<const N: usize>(&mut self, words: [u64; N]) {
-        if let Some(slots) = self.buffer.get_mut(self.at..self.at.saturating_add(8 * N)) {
-            for (slot, word) in slots.as_chunks_mut::<8>().0.iter_mut().zip(words) {
-                *slot = word.to_be_bytes();
-            }
+        match self.take(8 * N).and_then(|slots| <&mut [[u8; 8]; N]>::try_from(slots.as_chunks_mut().0).ok()) {
+            Some(slots) => *slots = words.map(u64::to_be_bytes),
+            None => self.skip(8 * N),
         }
-        self.at = self.at.saturating_add(8 * N);
+    }
+
+    /// Encoded items that stand at the start of `image`, the rest of which is nothing that matters.
+    ///
+    /// Where there is room, all of the image is written, as the compiler knows how to write so many bytes; what comes
+    /// next is written over the rest.
+    #[inline(always)]
+    fn put_image<const N: usize>(&mut self, image: &[u8; N], length: usize) {
+        let room = self.at.checked_add(N).and_then(|end| self.buffer.get_mut(self.at..end));
+        match room.and_then(|room| room.first_chunk_mut::<N>()) {
+            Some(slot) if length <= N => {
+                *slot = *image;
+                self.at += length;
+            }
+            _ => self.put_slice(image.get(..length).unwrap_or(image)),
+        }
     }
 
     /// Items that were read, byte for byte.
     #[inline]
     pub(crate) fn put_slice(&mut self, bytes: &[u8]) {
-        let end = self.at.saturating_add(bytes.len());
-        if let Some(slot) = self.buffer.get_mut(self.at..end) {
-            slot.copy_from_slice(bytes);
+        match self.take(bytes.len()) {
+            Some(slot) => slot.copy_from_slice(bytes),
+            None => self.skip(bytes.len()),
         }
-        self.at = end;
     }
 
     #[inline(always)]
@@ -228,37 +249,49 @@ impl<'b> Writer<'b> {
     #[inline]
     fn bytes(&mut self, tag: Tag, item_type: ItemType, value: &[u8]) {
         let length = self.checked_len(value.len());
-        let end = self.at.saturating_add(raw::HEADER_LEN).saturating_add(raw::padded(value.len()));
-        // One look at the room for all of it; the last word is cleared first, which makes the padding.
-        if let Some((head, room)) =
-            self.buffer.get_mut(self.at..end).and_then(|slot| slot.split_first_chunk_mut::<8>())
-        {
-            *head = header(tag, item_type, length).to_be_bytes();
-            if let Some(last) = room.last_chunk_mut::<8>() {
-                *last = [0; 8];
+        // Wraps only where `take` has no room either.
+        let size = raw::padded(value.len()).wrapping_add(raw::HEADER_LEN);
+        // One look at the room for all of it.
+        match self.take(size).and_then(|slot| slot.split_first_chunk_mut::<8>()) {
+            Some((head, room)) => {
+                *head = header(tag, item_type, length).to_be_bytes();
+                fill(room, value);
             }
-            if let Some((value_room, _)) = room.split_at_mut_checked(value.len()) {
-                value_room.copy_from_slice(value);
-            }
+            None => self.skip(size),
         }
-        self.at = end;
     }
 
     #[inline]
     fn pad(&mut self, length: usize) {
-        let end = self.at.saturating_add(length.wrapping_neg() & 7);
-        if let Some(slot) = self.buffer.get_mut(self.at..end) {
-            slot.fill(0);
+        let padding = length.wrapping_neg() & 7;
+        match self.take(padding) {
+            Some(slot) => slot.fill(0),
+            None => self.skip(padding),
         }
-        self.at = end;
     }
 
     #[inline(always)]
     fn put<const N: usize>(&mut self, bytes: [u8; N]) {
-        if let Some(slot) = self.buffer.get_mut(self.at..).and_then(|room| room.first_chunk_mut::<N>()) {
-            *slot = bytes;
+        match self.take(N).and_then(|slot| slot.first_chunk_mut::<N>()) {
+            Some(slot) => *slot = bytes,
+            None => self.skip(N),
         }
-        self.at = self.at.saturating_add(N);
+    }
+
+    /// The next so many bytes of the buffer, if there are as many.
+    #[inline(always)]
+    fn take(&mut self, size: usize) -> Option<&mut [u8]> {
+        let end = self.at.checked_add(size)?;
+        let slot = self.buffer.get_mut(self.at..end)?;
+        self.at = end;
+        Some(slot)
+    }
+
+    /// Counts what there is no room for.
+    #[cold]
+    #[inline(never)]
+    const fn skip(&mut self, size: usize) {
+        self.at = self.at.saturating_add(size);
     }
 
     #[inline(always)]
@@ -266,11 +299,41 @@ impl<'b> Writer<'b> {
         match u32::try_from(length) {
             // The length with its padding must fit as well.
             Ok(length) if length <= u32::MAX - 7 => length,
-            _ => {
-                self.too_long = self.too_long.or(Some(self.at));
-                u32::MAX
-            }
+            _ => self.too_long(),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn too_long(&mut self) -> u32 {
+        self.too_long = self.too_long.or(Some(self.at));
+        u32::MAX
+    }
+}
+
+/// Copies a value and clears the padding after it. Short values are copied in two pieces that may overlap, which
+/// takes no loop and no call.
+#[inline(always)]
+fn fill(room: &mut [u8], value: &[u8]) {
+    if let Some(last) = room.last_chunk_mut::<8>() {
+        *last = [0; 8];
+    }
+    let Some(room) = room.get_mut(..value.len()) else { return };
+    match value.len() {
+        8..=16 => copy_ends::<8>(room, value),
+        17..=32 => copy_ends::<16>(room, value),
+        33..=64 => copy_ends::<32>(room, value),
+        _ => room.copy_from_slice(value),
+    }
+}
+
+#[inline(always)]
+fn copy_ends<const N: usize>(room: &mut [u8], value: &[u8]) {
+    if let (Some(to), Some(from)) = (room.first_chunk_mut::<N>(), value.first_chunk::<N>()) {
+        *to = *from;
+    }
+    if let (Some(to), Some(from)) = (room.last_chunk_mut::<N>(), value.last_chunk::<N>()) {
+        *to = *from;
     }
 }
 

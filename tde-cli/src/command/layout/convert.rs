@@ -60,6 +60,7 @@ pub(super) fn run(args: &ConvertArgs) -> Result<Status, Failure> {
         operation: "layout convert",
         recovery: Recovery::Nothing,
         keyring: None,
+        new_key_place: None,
         steps,
         changes,
         more: vec![

@@ -40,7 +40,7 @@ pub(super) fn store<'s>(
     cluster: &ClusterArgs,
 ) -> Result<Box<dyn KeyStore + 's>, Failure> {
     let mut options = EditOptions::new("tde");
-    options.keys = crate::open::options(&cluster.keys)?;
+    options.keys = crate::open::options(&cluster.keys, &cluster.data_directory)?;
     // Reading a copy of a running server does no harm.
     options.allow_unclean_shutdown = true;
     open(storage, &cluster.data_directory, &options).map_err(failure)

@@ -13,7 +13,7 @@ use super::failure::failure;
 use crate::failure::Failure;
 
 /// The file system of this machine.
-pub(super) static DISK: DiskStorage = DiskStorage::new();
+pub(crate) static DISK: DiskStorage = DiskStorage::new();
 
 /// Seconds since 1970.
 pub(super) fn now() -> i64 {
@@ -23,7 +23,7 @@ pub(super) fn now() -> i64 {
 
 /// `--iter`.
 #[derive(Args, Debug)]
-pub(super) struct IterationsArgs {
+pub(crate) struct IterationsArgs {
     /// Iterations of PBKDF2 of a file in OpenSSL's format, which does not record them
     #[arg(
         long = "iter", value_name = "N", default_value_t = DEFAULT_OPENSSL_ITERATIONS,
@@ -33,7 +33,7 @@ pub(super) struct IterationsArgs {
 }
 
 impl IterationsArgs {
-    pub(super) fn open_options(&self) -> OpenOptions {
+    pub(crate) fn open_options(&self) -> OpenOptions {
         OpenOptions { openssl_iterations: self.iterations, ..OpenOptions::default() }
     }
 }

@@ -6,7 +6,7 @@ use tde_keyfile::storage;
 use crate::failure::Failure;
 
 /// What the command ends with, and what to try.
-pub(super) fn failure(error: Error) -> Failure {
+pub(crate) fn failure(error: Error) -> Failure {
     let (wrong, advice) = match error.kind() {
         Error::WrongPassphrase => (true, Some("type it again; case matters")),
         Error::WrongOrDamaged => {

@@ -1,13 +1,13 @@
 //! `tde rotate` where keys lie in one file per relation.
 
-use tde_core::{Cipher, PrincipalKey};
-use tde_keyfile::edit::{EditError, EditOptions, NewPrincipalKey};
+use tde_core::Cipher;
+use tde_keyfile::edit::{EditError, EditOptions};
 use tde_keyfile::storage::{DiskStorage, Recovery};
 use tde_keyfile::store::{KeyChange, KeyStore as _, OneFileStore};
 
-use super::{RotateArgs, add_key, description};
+use super::{RotateArgs, description, make};
 use crate::args::ScopeArg;
-use crate::edit::{Outcome, failure, say};
+use crate::edit::{NewKey, Outcome, failure, say};
 use crate::failure::{Failure, Status};
 
 pub(super) fn run(args: &RotateArgs, options: &EditOptions) -> Result<Status, Failure> {
@@ -25,14 +25,11 @@ pub(super) fn run(args: &RotateArgs, options: &EditOptions) -> Result<Status, Fa
     let (info, cipher) = old.ok_or_else(|| failure(EditError::NoPrincipalKey { scope }))?;
     let provider = args.to_provider.clone().unwrap_or_else(|| info.provider().to_string());
     let provider = store.provider(scope, &provider).map_err(failure)?;
-    let (key, keyring) = if args.create {
-        let keyring = store.keyring_path(provider).map_err(|error| {
-            failure(error).advise("make the key at the provider, and leave `--create` out")
-        })?;
+    let (key, new_key) = if args.create {
         let cipher = args.key_bits.map(super::KeyBits::cipher).or(cipher).unwrap_or(Cipher::Aes256);
-        let key = PrincipalKey::random(cipher)?;
-        let edit = add_key(&keyring, &args.key, &key)?;
-        (NewPrincipalKey::new(provider.id(), args.key, &key), Some(edit))
+        let (place, keyring) = (store.key_provider(provider), store.keyring_path(provider));
+        let (key, new_key) = make(place, keyring, provider, &args.key, cipher)?;
+        (key, Some(new_key))
     } else {
         (store.principal_key(provider, &args.key).map_err(failure)?, None)
     };
@@ -42,7 +39,8 @@ pub(super) fn run(args: &RotateArgs, options: &EditOptions) -> Result<Status, Fa
         data_directory,
         operation: "rotate",
         recovery,
-        keyring: keyring.as_ref().map(|keyring| keyring.path().to_path_buf()),
+        keyring: new_key.as_ref().and_then(|key| key.keyring.clone()),
+        new_key_place: new_key.as_ref().map(NewKey::place),
         steps: edit.steps().to_vec(),
         changes: Outcome::changes(&edit),
         more: Vec::new(),
@@ -50,8 +48,8 @@ pub(super) fn run(args: &RotateArgs, options: &EditOptions) -> Result<Status, Fa
     drop(edit);
     if !args.write.dry_run {
         // The key first: files that name a key which is nowhere would be lost.
-        if let Some(keyring) = keyring {
-            keyring.apply(&storage, "tde").map_err(failure)?;
+        if let Some(new_key) = new_key {
+            new_key.store()?;
         }
         outcome.steps = store.apply(&changes, &description).map_err(failure)?.steps;
     }

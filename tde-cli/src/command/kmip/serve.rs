@@ -1,0 +1,182 @@
+//! `tde kmip serve`: the embedded key server.
+
+mod config;
+mod log;
+
+use std::io::{self, Read as _, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use clap::Args;
+use tde_keyfile::master_key::{MasterKey, MasterKeyFile};
+use tde_kmip::pki::Pki;
+use tde_kmip::server::engine::{Engine, EngineOptions};
+use tde_kmip::server::store::{DurableStore, MemoryStore, ObjectStore, OpenStoreError};
+use tde_kmip::server::{Limits, Server};
+use tde_kmip::tls::{Identity, ServerTls};
+use zeroize::Zeroizing;
+
+use crate::command::master_key::arguments::{DISK, IterationsArgs};
+use crate::command::master_key::failure::failure as master_key_failure;
+use crate::command::master_key::passphrase::{Asker, PassphraseArgs};
+use crate::failure::{Failure, Status};
+use crate::interrupt;
+use config::Config;
+use log::LogFormat;
+
+const AFTER_HELP: &str = "\
+Prints `READY ADDRESS` on standard output once it listens; logs go to standard error. SIGTERM, SIGINT and SIGHUP
+end it: requests in flight are answered first. A second signal ends it at once.
+
+A store in a file is sealed under a master key (`tde master-key init`); it is made if it is missing. A store in
+memory forgets all keys when the server ends.
+
+Every option but those of the passphrase may stand in the file of --config, without its dashes:
+  listen = \"0.0.0.0:5696\"
+  dir = \"/etc/tde/kmip\"
+  store = \"/var/lib/tde/keys.store\"
+  master-key = \"/etc/tde/master.key\"
+  audit-log = \"/var/log/tde/audit.log\"
+
+Exit status:
+  0  ended by a signal, in good order
+  1  wrong passphrase or master key; the store or the master key file is damaged
+  2  could not run: a file is missing, the address is in use, another server has the store open, ...
+
+Examples:
+  tde kmip serve --dir /etc/tde/kmip --store memory
+  tde kmip serve --dir /etc/tde/kmip --store /var/lib/tde/keys.store --master-key /etc/tde/master.key";
+
+/// Serve keys over KMIP with mutual TLS
+#[derive(Args, Debug)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct ServeArgs {
+    /// Read options from a TOML file; those of the command line come first
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    #[command(flatten)]
+    options: Config,
+
+    /// End when standard input does, so that no server outlives what started it
+    #[arg(long)]
+    stdin_eof: bool,
+
+    #[command(flatten)]
+    iterations: IterationsArgs,
+
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+pub(super) fn run(args: &ServeArgs) -> Result<Status, Failure> {
+    let config = match &args.config {
+        Some(path) => args.options.clone().or(Config::read(path)?),
+        None => args.options.clone(),
+    };
+    log::install(config.log_format.unwrap_or(LogFormat::Text), config.audit_log.as_deref())?;
+    let tls = tls(&config)?.build()?;
+    let limits = limits(&config);
+    let max_request = limits.message;
+    // The address before the passphrase: what is easily wrong comes first.
+    let listen = config.listen.as_deref().unwrap_or("127.0.0.1:5696");
+    let store = store(&config, args)?;
+    let mut options = EngineOptions::default();
+    options.limits = options.limits.max_size(max_request);
+    let engine = Engine::new(store, options);
+    let server = Server::bind(listen, &tls, engine, limits).map_err(|error| {
+        Failure::new(error)
+            .context(format!("cannot listen on {listen}"))
+            .advise("name another address with `--listen ADDRESS:PORT`; port 0 takes any that is free")
+    })?;
+    let address = server.local_addr()?;
+    interrupt::end_server_first(server.handle());
+    if args.stdin_eof {
+        let handle = server.handle();
+        thread::Builder::new().name("stdin".into()).spawn(move || {
+            let mut rest = [0; 256];
+            while matches!(io::stdin().lock().read(&mut rest), Ok(1..)) {}
+            handle.shutdown();
+        })?;
+    }
+    tracing::info!(%address, "listening");
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "READY {address}").and_then(|()| stdout.flush())?;
+    drop(stdout);
+    let stopped = server.run()?;
+    tracing::info!(cut_off = stopped.cut_off, "ended");
+    Ok(Status::Good)
+}
+
+fn tls(config: &Config) -> Result<ServerTls, Failure> {
+    let pki = config.dir.as_deref().map(Pki::at);
+    let path = |given: &Option<PathBuf>, of: fn(&Pki) -> PathBuf, option: &str| {
+        given.clone().or_else(|| pki.as_ref().map(of)).ok_or_else(|| {
+            Failure::message(format!("--{option} is not given"))
+                .advise("`tde kmip init DIR` makes certificates, and `--dir DIR` uses them")
+        })
+    };
+    let certificate = path(&config.cert, Pki::server_certificate, "cert")?;
+    let key = path(&config.key, Pki::server_key, "key")?;
+    let passphrase = match &config.key_passphrase_file {
+        Some(file) => Some(Zeroizing::new(
+            std::fs::read(file)
+                .map_err(|error| Failure::new(error).context(format!("cannot read {}", file.display())))?,
+        )),
+        None => None,
+    };
+    let passphrase = passphrase.as_ref().map(|text| text.trim_ascii_end());
+    let identity = Identity::from_pem_files(&certificate, &key, passphrase)?;
+    let facts = identity.certificate();
+    tracing::info!(subject = facts.subject, names = ?facts.names, until = %facts.not_after, "certificate");
+    let mut tls = ServerTls::new(identity);
+    let authorities = match &config.ca[..] {
+        [] => vec![path(&None, Pki::authority_certificate, "ca")?],
+        given => given.to_vec(),
+    };
+    for authority in authorities {
+        tls = tls.client_authorities_file(authority)?;
+    }
+    Ok(tls)
+}
+
+fn limits(config: &Config) -> Limits {
+    let mut limits = Limits::default();
+    let seconds = |given: Option<u64>, default| given.map_or(default, Duration::from_secs);
+    limits.connections = config.max_connections.unwrap_or(limits.connections);
+    limits.connections_per_client = config.max_connections_per_client.or(limits.connections_per_client);
+    limits.message = config.max_message_size.unwrap_or(limits.message);
+    limits.handshake = seconds(config.handshake_timeout, limits.handshake);
+    limits.idle = seconds(config.idle_timeout, limits.idle);
+    limits.request = seconds(config.request_timeout, limits.request);
+    limits.shutdown = seconds(config.shutdown_timeout, limits.shutdown);
+    limits
+}
+
+fn store(config: &Config, args: &ServeArgs) -> Result<Arc<dyn ObjectStore>, Failure> {
+    let Some(store) = &config.store else {
+        return Err(Failure::message("--store is not given")
+            .advise("`--store FILE` keeps keys, `--store memory` forgets them when the server ends"));
+    };
+    if store.as_os_str() == "memory" {
+        tracing::warn!("keys are kept in memory only, and lost when the server ends");
+        return Ok(Arc::new(MemoryStore::new()));
+    }
+    let Some(master) = &config.master_key else {
+        return Err(Failure::message("--master-key is not given, under which the store is sealed")
+            .advise("`tde master-key init FILE` makes one"));
+    };
+    let file = MasterKeyFile::new(&DISK, master, "tde kmip serve");
+    let key: MasterKey = file
+        .open(&mut Asker::existing(&args.passphrase), &args.iterations.open_options())
+        .map_err(master_key_failure)?;
+    let opened = DurableStore::open_or_create(store, &key).map_err(|error| {
+        let wrong = matches!(error, OpenStoreError::WrongKey { .. } | OpenStoreError::Damaged { .. });
+        let failure = Failure::new(error);
+        if wrong { failure.wrong() } else { failure }
+    })?;
+    tracing::info!(store = %store.display(), "store opened");
+    Ok(Arc::new(opened))
+}

@@ -1,0 +1,348 @@
+//! The client that waits: servers, connections, time and repetition.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use rustls::ClientConfig;
+use tde_kmip_codec::{
+    operation::{RequestPayload, ResponsePayload},
+    spec::{ProtocolVersion, enumeration::Operation},
+};
+
+use super::{
+    ClientBuilder, Error, Exchange, MessageOptions, Outcome, Protocol, ProtocolError, Refusal, Reply,
+    ServerAddress, TransportFacts, connection::Connection, transport::Connector,
+};
+use crate::framing::{Deadline, FramingError};
+
+/// A client of one key server, or of several that hold the same keys.
+///
+/// It keeps one connection, which calls from several threads take turns with. Servers are tried in their order.
+#[derive(Debug)]
+pub struct Client {
+    config: ClientBuilder,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    kept: Option<Connection>,
+    /// The version that each server agreed to, so that a new connection need not ask again.
+    agreed: Vec<Option<ProtocolVersion>>,
+}
+
+/// What is known of the connection in use.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct ConnectionFacts {
+    /// The server.
+    pub server: ServerAddress,
+    /// TCP and TLS.
+    pub transport: TransportFacts,
+    /// The version that is spoken.
+    pub version: ProtocolVersion,
+    /// The versions that the server says it has; empty if it was not asked, or cannot say.
+    pub server_versions: Vec<ProtocolVersion>,
+}
+
+/// How one call is made.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct CallOptions<'a> {
+    /// Credential, and what happens to a batch when an item fails.
+    pub message: MessageOptions<'a>,
+    /// The longest that the call may take, instead of the client's request time-out.
+    pub timeout: Option<Duration>,
+}
+
+/// Operations that change nothing on a server, so that asking twice is as good as once.
+const REPEATABLE: &[Operation] = &[
+    Operation::LOCATE,
+    Operation::CHECK,
+    Operation::GET,
+    Operation::GET_ATTRIBUTES,
+    Operation::GET_ATTRIBUTE_LIST,
+    Operation::VALIDATE,
+    Operation::QUERY,
+    Operation::DISCOVER_VERSIONS,
+    Operation::RNG_RETRIEVE,
+    Operation::HASH,
+    Operation::PING,
+];
+
+impl Client {
+    /// Begins a client over TLS with that configuration: of [`crate::tls::ClientTls`], or the application's own.
+    #[must_use]
+    pub fn builder(tls: Arc<ClientConfig>) -> ClientBuilder {
+        ClientBuilder::tls(tls)
+    }
+
+    /// Begins a client over something else than TLS and TCP, such as a tunnel, or memory in tests.
+    #[must_use]
+    pub fn with_connector(connector: Arc<dyn Connector>) -> ClientBuilder {
+        ClientBuilder::new(connector)
+    }
+
+    pub(super) fn new(config: ClientBuilder) -> Self {
+        let agreed = vec![None; config.servers.len()];
+        Self { config, state: Mutex::new(State { kept: None, agreed }) }
+    }
+
+    /// Connects unless there is a connection, and says what is known of it.
+    ///
+    /// # Errors
+    /// [`Error::Connect`], [`Error::Connection`] and [`Error::Protocol`], or [`Error::AllServers`].
+    pub fn connect(&self) -> Result<ConnectionFacts, Error> {
+        let mut state = self.lock();
+        let deadline = Deadline::after(self.config.request_timeout);
+        let connection = self.connected(&mut state, true, None, deadline)?;
+        let facts = ConnectionFacts {
+            server: connection.server.clone(),
+            transport: connection.facts(),
+            version: connection.protocol.version().unwrap_or(ProtocolVersion::V1_0),
+            server_versions: connection.protocol.server_versions().to_vec(),
+        };
+        state.kept = Some(connection);
+        Ok(facts)
+    }
+
+    /// Closes the connection, if there is one; the next call makes another.
+    pub fn disconnect(&self) {
+        self.lock().kept = None;
+    }
+
+    /// The version that is spoken, connecting if that is not known yet.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub fn version(&self) -> Result<ProtocolVersion, Error> {
+        self.connect().map(|facts| facts.version)
+    }
+
+    /// Asks for any one operation; the raw form of the typed methods.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] and [`Error::Pending`] if it was not done, and every other [`Error`].
+    pub fn call(&self, payload: RequestPayload<'_>, options: &CallOptions<'_>) -> Result<Reply, Error> {
+        let operation = payload.operation();
+        let (server, reply) =
+            self.transfer(&[payload], options, |exchange, bytes| Reply::new(bytes, exchange))?;
+        match reply.outcomes().into_iter().next() {
+            Some(Outcome::Done(_)) => {}
+            other => return Err(Undone::from(other).at(&server, operation)),
+        }
+        Ok(reply)
+    }
+
+    /// Asks for several operations in one message, done in their order; what came of each is in the reply.
+    ///
+    /// A later item without identifier means the object that an earlier one made or found.
+    ///
+    /// # Errors
+    /// Every [`Error`] but [`Error::Refused`] and [`Error::Pending`].
+    pub fn batch(&self, payloads: &[RequestPayload<'_>], options: &CallOptions<'_>) -> Result<Reply, Error> {
+        self.transfer(payloads, options, |exchange, bytes| Reply::new(bytes, exchange))
+            .map(|(_, reply)| reply)
+    }
+
+    /// Asks for one operation and reads what is wanted of its answer, which is wiped then.
+    pub(super) fn ask<T>(
+        &self,
+        payload: RequestPayload<'_>,
+        read: impl Fn(Option<ResponsePayload<'_>>) -> Result<T, ProtocolError>,
+    ) -> Result<T, Error> {
+        let operation = payload.operation();
+        let (server, result) = self.transfer(&[payload], &CallOptions::default(), |exchange, bytes| {
+            match exchange.outcomes(bytes)?.into_iter().next() {
+                Some(Outcome::Done(payload)) => read(payload).map(Ok),
+                other => Ok(Err(Undone::from(other))),
+            }
+        })?;
+        result.map_err(|undone| undone.at(&server, operation))
+    }
+
+    /// The version that is spoken, for requests that look different in 1.x and 2.x.
+    pub(super) fn spoken(&self) -> Result<ProtocolVersion, Error> {
+        let mut state = self.lock();
+        if let Some(version) = state.kept.as_ref().and_then(|kept| kept.protocol.version()) {
+            return Ok(version);
+        }
+        let connection =
+            self.connected(&mut state, true, None, Deadline::after(self.config.request_timeout))?;
+        let version = connection.protocol.version().unwrap_or(ProtocolVersion::V1_0);
+        state.kept = Some(connection);
+        Ok(version)
+    }
+
+    /// An answer that is not one to the request, of the server that was asked last.
+    pub(super) fn misanswered(&self, operation: Operation, source: ProtocolError) -> Error {
+        let kept = self.lock().kept.as_ref().map(|kept| kept.server.clone());
+        match kept.or_else(|| self.config.servers.first().cloned()) {
+            Some(server) => Error::Protocol { server, operation, source },
+            None => Error::NoServer,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while it was held leaves a connection whose next bytes are unknown.
+        self.state.lock().unwrap_or_else(|poisoned: PoisonError<MutexGuard<'_, State>>| {
+            let mut state = poisoned.into_inner();
+            state.kept = None;
+            self.state.clear_poison();
+            state
+        })
+    }
+
+    fn transfer<T>(
+        &self,
+        payloads: &[RequestPayload<'_>],
+        options: &CallOptions<'_>,
+        read: impl Fn(Exchange, &[u8]) -> Result<T, ProtocolError>,
+    ) -> Result<(ServerAddress, T), Error> {
+        let mut state = self.lock();
+        let deadline = Deadline::after(options.timeout.unwrap_or(self.config.request_timeout));
+        let repeatable = payloads.iter().all(|payload| REPEATABLE.contains(&payload.operation()));
+        let mut failed_at = None;
+        let mut repeats = 0;
+        loop {
+            let mut connection = self.connected(&mut state, !repeatable, failed_at, deadline)?;
+            let error = match connection.exchange(payloads, &options.message, deadline, &read) {
+                Ok(value) => {
+                    let server = connection.server.clone();
+                    state.kept = Some(connection);
+                    return Ok((server, value));
+                }
+                Err(error) => error,
+            };
+            match &error {
+                // Nothing was sent, or a whole response came: the stream is where it should be.
+                Error::Protocol {
+                    source: ProtocolError::Encode { .. } | ProtocolError::NothingAsked,
+                    ..
+                } => {
+                    state.kept = Some(connection);
+                }
+                Error::Protocol { source: ProtocolError::Refused(_), .. } => {
+                    // It may no longer be the server that agreed to the version.
+                    if let Some(agreed) = state.agreed.get_mut(connection.place) {
+                        *agreed = None;
+                    }
+                    state.kept = Some(connection);
+                }
+                Error::Connection { source, sent, .. }
+                    if is_passing(source)
+                        && (repeatable || !sent)
+                        && repeats < self.config.retries
+                        && !deadline.is_past() =>
+                {
+                    tracing::debug!(%error, "the request is repeated");
+                    failed_at = Some(connection.place);
+                    repeats += 1;
+                    continue;
+                }
+                _ => {}
+            }
+            return Err(error);
+        }
+    }
+
+    /// The kept connection if it can be used, else a new one: to the first server that can be reached, beginning
+    /// behind the one that has just failed. A request that must not be repeated wants a careful look at a kept one.
+    fn connected(
+        &self,
+        state: &mut State,
+        careful: bool,
+        failed_at: Option<usize>,
+        deadline: Deadline,
+    ) -> Result<Connection, Error> {
+        if let Some(mut kept) = state.kept.take()
+            && !kept.is_stale(self.config.idle_limit, careful)
+        {
+            return Ok(kept);
+        }
+        let servers = &self.config.servers;
+        let first = failed_at.map_or(0, |place| place + 1);
+        let mut attempts = Vec::new();
+        for place in (first..first + servers.len()).map(|place| place % servers.len()) {
+            let Some(server) = servers.get(place) else { continue };
+            match self.open(state, place, server, deadline) {
+                Ok(connection) => return Ok(connection),
+                Err(error) => {
+                    tracing::debug!(%error, "the server cannot be used");
+                    attempts.push(error);
+                }
+            }
+            if deadline.is_past() {
+                break;
+            }
+        }
+        match attempts.pop() {
+            Some(only) if attempts.is_empty() => Err(only),
+            Some(last) => {
+                attempts.push(last);
+                Err(Error::AllServers { attempts })
+            }
+            None => Err(Error::NoServer),
+        }
+    }
+
+    fn open(
+        &self,
+        state: &mut State,
+        place: usize,
+        server: &ServerAddress,
+        deadline: Deadline,
+    ) -> Result<Connection, Error> {
+        let deadline = deadline.earlier(Deadline::after(self.config.connect_timeout));
+        let connected = self.config.connector.connect(server, deadline);
+        let transport = connected.map_err(|source| Error::Connect { server: server.clone(), source })?;
+        let options = self.config.protocol.clone();
+        let protocol = match state.agreed.get(place).copied().flatten() {
+            Some(version) => Protocol::resumed(options, version),
+            None => Protocol::new(options),
+        };
+        let connection = Connection::new((place, server.clone()), transport, protocol, deadline)?;
+        if let Some(agreed) = state.agreed.get_mut(place) {
+            *agreed = connection.protocol.version();
+        }
+        Ok(connection)
+    }
+}
+
+/// Whether another connection may do better.
+const fn is_passing(error: &FramingError) -> bool {
+    matches!(error, FramingError::Closed | FramingError::Truncated { .. } | FramingError::Io(_))
+}
+
+/// Why an item was not done.
+enum Undone {
+    Refused(Refusal),
+    Pending(Vec<u8>),
+    Unanswered,
+}
+
+impl From<Option<Outcome<'_>>> for Undone {
+    fn from(outcome: Option<Outcome<'_>>) -> Self {
+        match outcome {
+            Some(Outcome::Refused(refusal)) => Self::Refused(refusal),
+            Some(Outcome::Pending(value)) => Self::Pending(value.unwrap_or_default().to_vec()),
+            Some(Outcome::Done(_) | Outcome::NotReached) | None => Self::Unanswered,
+        }
+    }
+}
+
+impl Undone {
+    fn at(self, server: &ServerAddress, operation: Operation) -> Error {
+        let server = server.clone();
+        match self {
+            Self::Refused(refusal) => Error::Refused { server, operation, refusal },
+            Self::Pending(correlation_value) => Error::Pending { server, operation, correlation_value },
+            Self::Unanswered => Error::Protocol {
+                server,
+                operation,
+                source: ProtocolError::Unanswered { place: 1, operation },
+            },
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Which version to speak: asked with Discover Versions, and 1.0 with servers that do not know that operation.
+
+use tde_kmip_codec::{
+    operation::{DiscoverVersionsRequest, ResponsePayload},
+    spec::{
+        ProtocolVersion,
+        enumeration::{Operation, ResultReason},
+    },
+};
+use zeroize::Zeroizing;
+
+use super::protocol::{Exchange, MessageOptions, Outcome, Protocol, ProtocolError};
+
+/// The version to ask in: the oldest of ours that has Discover Versions, for it is the likeliest to be understood
+/// (KMIP 1.4, section 4.26).
+pub(super) fn first_ask(versions: &[ProtocolVersion]) -> Option<ProtocolVersion> {
+    versions.iter().copied().filter(|version| *version >= ProtocolVersion::V1_1).min()
+}
+
+impl Protocol {
+    /// The next message to send before any other, encoded into `out`; `None` once the version is settled.
+    ///
+    /// # Errors
+    /// [`ProtocolError::Encode`], and [`ProtocolError::NoCommonVersion`] if there is no version to speak.
+    pub fn negotiate(&mut self, out: &mut Zeroizing<Vec<u8>>) -> Result<Option<Exchange>, ProtocolError> {
+        if self.version.is_some() {
+            return Ok(None);
+        }
+        let Some(version) = self.asking else {
+            return Err(self.no_common_version());
+        };
+        // Without a list the server names all it has, so that an error can name them too.
+        let payload = DiscoverVersionsRequest::default().into();
+        self.encode(version, &[payload], &MessageOptions::default(), out).map(Some)
+    }
+
+    /// Takes the answer to what [`Protocol::negotiate`] made; call that again then.
+    ///
+    /// # Errors
+    /// [`ProtocolError::NoCommonVersion`]; [`ProtocolError::Refused`] if the server lets nobody ask; whatever makes
+    /// the answer none.
+    pub fn negotiated(&mut self, exchange: &Exchange, response: &[u8]) -> Result<(), ProtocolError> {
+        let refusal = match exchange.outcomes(response) {
+            Err(ProtocolError::Refused(refusal)) => refusal,
+            Err(error) => return Err(error),
+            Ok(outcomes) => match outcomes.into_iter().next() {
+                Some(Outcome::Done(Some(ResponsePayload::DiscoverVersions(payload)))) => {
+                    self.server_versions = payload.protocol_versions.iter().collect();
+                    return self.choose();
+                }
+                Some(Outcome::Refused(refusal)) => refusal,
+                _ => {
+                    let operation = Operation::DISCOVER_VERSIONS;
+                    return Err(ProtocolError::Lacking { operation, what: "the versions" });
+                }
+            },
+        };
+        if matches!(
+            refusal.reason,
+            Some(
+                ResultReason::AUTHENTICATION_NOT_SUCCESSFUL
+                    | ResultReason::PERMISSION_DENIED
+                    | ResultReason::NOT_AUTHORISED
+                    | ResultReason::BAD_PASSWORD
+            )
+        ) {
+            return Err(ProtocolError::Refused(refusal));
+        }
+        // A server of newer versions only answers in one of them; ask again in that.
+        let newer = refusal.version > exchange.version && self.options.versions.contains(&refusal.version);
+        if newer {
+            self.asking = Some(refusal.version);
+        } else if self.options.versions.contains(&ProtocolVersion::V1_0) {
+            self.version = Some(ProtocolVersion::V1_0);
+        } else {
+            return Err(ProtocolError::Refused(refusal));
+        }
+        Ok(())
+    }
+
+    fn choose(&mut self) -> Result<(), ProtocolError> {
+        let best = self.options.versions.iter().find(|version| self.server_versions.contains(version));
+        self.version = best.copied();
+        if best.is_none() {
+            return Err(self.no_common_version());
+        }
+        Ok(())
+    }
+
+    fn no_common_version(&self) -> ProtocolError {
+        let (ours, theirs) = (self.options.versions.clone(), self.server_versions.clone());
+        ProtocolError::NoCommonVersion { ours, theirs }
+    }
+}

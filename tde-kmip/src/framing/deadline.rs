@@ -1,0 +1,43 @@
+use std::time::{Duration, Instant};
+
+/// The instant by which something must be done, or never.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// No end.
+    pub const NEVER: Self = Self(None);
+
+    /// So long from now; a time that no clock can hold is never.
+    #[must_use]
+    pub fn after(time: Duration) -> Self {
+        Self(Instant::now().checked_add(time))
+    }
+
+    /// At that instant.
+    #[must_use]
+    pub const fn at(instant: Instant) -> Self {
+        Self(Some(instant))
+    }
+
+    /// The earlier of the two.
+    #[must_use]
+    pub fn earlier(self, other: Self) -> Self {
+        match (self.0, other.0) {
+            (Some(one), Some(other)) => Self(Some(one.min(other))),
+            (one, other) => Self(one.or(other)),
+        }
+    }
+
+    /// How much time is left: `None` without end, zero if it is past.
+    #[must_use]
+    pub fn remaining(self) -> Option<Duration> {
+        self.0.map(|instant| instant.saturating_duration_since(Instant::now()))
+    }
+
+    /// Whether it is past.
+    #[must_use]
+    pub fn is_past(self) -> bool {
+        self.remaining() == Some(Duration::ZERO)
+    }
+}

@@ -1,0 +1,120 @@
+//! Hash, MAC, MAC Verify, RNG Retrieve, RNG Seed (KMIP 1.4, sections 4.33 to 4.37).
+
+use tde_kmip_codec::{
+    Secret,
+    attribute::{AttributeValue, CryptographicParameters},
+    operation::{
+        HashRequest, HashResponse, MacRequest, MacResponse, MacVerifyRequest, MacVerifyResponse,
+        RngRetrieveRequest, RngRetrieveResponse, RngSeedRequest, RngSeedResponse,
+    },
+    spec::{
+        enumeration::{CryptographicAlgorithm, HashingAlgorithm, Operation, ResultReason, ValidityIndicator},
+        mask::CryptographicUsageMask,
+        tag,
+    },
+};
+use zeroize::Zeroizing;
+
+use crate::server::engine::{
+    batch::Batch,
+    crypto,
+    failure::{Failure, Outcome, Why},
+    operation::using::{self, Use},
+    record::Object,
+};
+
+/// The hash of data.
+pub(super) fn hash(batch: &mut Batch<'_>, request: &HashRequest<'_>) -> Outcome {
+    using::single_part(request.init_indicator, request.final_indicator, request.correlation_value)?;
+    let data = batch.data(request.data.as_ref())?;
+    let algorithm = request.cryptographic_parameters.hashing_algorithm;
+    let hash = algorithm.and_then(|algorithm| crypto::hash(algorithm, &data));
+    let hash = hash.ok_or_else(|| parameters("Hashing Algorithm"))?;
+    let mut response = HashResponse::default();
+    response.data = Some(hash.as_slice().into());
+    batch.answer(response)?;
+    batch.given.push((Operation::HASH, Zeroizing::new(hash)));
+    Ok(())
+}
+
+/// The HMAC of data.
+pub(super) fn mac(batch: &mut Batch<'_>, request: &MacRequest<'_>) -> Outcome {
+    using::single_part(request.init_indicator, request.final_indicator, request.correlation_value)?;
+    let mut object = batch.object(request.unique_identifier)?;
+    let wanted = Use::new(Operation::MAC, CryptographicUsageMask::MAC_GENERATE).protects();
+    let key = using::key(batch, &object, &wanted)?;
+    let algorithm = algorithm(&object, request.cryptographic_parameters.as_ref());
+    let data = batch.data(request.data.as_ref())?;
+    let mac = algorithm.and_then(|algorithm| crypto::mac(algorithm, &key, &data));
+    let mac = mac.ok_or_else(|| parameters("Cryptographic Algorithm"))?;
+    using::allocate(batch, &mut object, data.len())?;
+    let mut response = MacResponse::new(object.id.as_str().into());
+    response.mac_data = Some(&mac);
+    batch.answer(response)?;
+    batch.given.push((Operation::MAC, Zeroizing::new(mac)));
+    Ok(())
+}
+
+/// Whether an HMAC is that of the data.
+pub(super) fn mac_verify(batch: &mut Batch<'_>, request: &MacVerifyRequest<'_>) -> Outcome {
+    using::single_part(request.init_indicator, request.final_indicator, request.correlation_value)?;
+    let object = batch.object(request.unique_identifier)?;
+    let wanted = Use::new(Operation::MAC_VERIFY, CryptographicUsageMask::MAC_VERIFY);
+    let key = using::key(batch, &object, &wanted)?;
+    let algorithm = algorithm(&object, request.cryptographic_parameters.as_ref());
+    let data = batch.data(request.data.as_ref())?;
+    let Some(given) = request.mac_data else {
+        return Err(Failure::exactly(ResultReason::MISSING_DATA, "there is no MAC Data to verify").into());
+    };
+    let mac = algorithm.and_then(|algorithm| crypto::mac(algorithm, &key, &data));
+    let mac = mac.ok_or_else(|| parameters("Cryptographic Algorithm"))?;
+    // In constant time.
+    let holds = Secret::new(&mac) == Secret::new(given);
+    let mut response = MacVerifyResponse::new(object.id.as_str().into());
+    response.validity_indicator =
+        Some(if holds { ValidityIndicator::VALID } else { ValidityIndicator::INVALID });
+    batch.answer(response)
+}
+
+/// The algorithm of the request, named whole or by its hash; else the key's own.
+fn algorithm(object: &Object, given: Option<&CryptographicParameters<'_>>) -> Option<CryptographicAlgorithm> {
+    let of_hash = |hash| match hash {
+        HashingAlgorithm::SHA_224 => Some(CryptographicAlgorithm::HMAC_SHA224),
+        HashingAlgorithm::SHA_256 => Some(CryptographicAlgorithm::HMAC_SHA256),
+        HashingAlgorithm::SHA_384 => Some(CryptographicAlgorithm::HMAC_SHA384),
+        HashingAlgorithm::SHA_512 => Some(CryptographicAlgorithm::HMAC_SHA512),
+        _ => None,
+    };
+    let named = |parameters: &CryptographicParameters<'_>| {
+        parameters.cryptographic_algorithm.or_else(|| parameters.hashing_algorithm.and_then(of_hash))
+    };
+    let of_key = || match object.attributes.get(tag::CRYPTOGRAPHIC_PARAMETERS) {
+        Some(AttributeValue::CryptographicParameters(known)) => named(&known),
+        _ => object.attributes.enumeration(tag::CRYPTOGRAPHIC_ALGORITHM).map(CryptographicAlgorithm),
+    };
+    given.map_or_else(of_key, named)
+}
+
+/// Random bytes.
+pub(super) fn rng_retrieve(batch: &mut Batch<'_>, request: &RngRetrieveRequest<'_>) -> Outcome {
+    let len = usize::try_from(request.data_length).ok().filter(|len| *len <= batch.options.max_random);
+    let len = len.ok_or_else(|| {
+        let message = format!("Data Length must be between 0 and {}", batch.options.max_random);
+        Failure::invalid_field(message)
+    })?;
+    let mut data = Zeroizing::new(vec![0; len]);
+    batch.options.randomness.fill(&mut data)?;
+    batch.answer(RngRetrieveResponse::new(data.as_slice().into()))?;
+    batch.given.push((Operation::RNG_RETRIEVE, data));
+    Ok(())
+}
+
+/// Seeds are accepted and not used, which the answer says: the system's generator needs none.
+pub(super) fn rng_seed(batch: &mut Batch<'_>, request: &RngSeedRequest<'_>) -> Outcome {
+    batch.data(Some(&request.data))?;
+    batch.answer(RngSeedResponse::new(0))
+}
+
+fn parameters(name: &str) -> crate::server::engine::failure::Stop {
+    Failure::new(Why::Parameters, format!("{name} is missing or not supported here")).into()
+}

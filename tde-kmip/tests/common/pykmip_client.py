@@ -1,0 +1,168 @@
+"""PyKMIP's client against a server: each of its operations, in one version.
+
+Prints a line for each: the operation, then "ok" or what went wrong.
+"""
+
+import argparse
+import logging
+import os
+
+from kmip import enums
+from kmip.core import enums as core
+from kmip.core.factories.attributes import AttributeFactory
+from kmip.pie import objects
+from kmip.pie.client import ProxyKmipClient
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--port", required=True)
+parser.add_argument("--folder", required=True, help="with ca.pem, and NAME.pem and NAME.key")
+parser.add_argument("--name", default="client")
+parser.add_argument("--other", help="another client, who must see nothing")
+parser.add_argument("--version", default="1.2")
+options = parser.parse_args()
+logging.disable(logging.CRITICAL)
+
+
+def connect(name):
+    def path(file):
+        return os.path.join(options.folder, file)
+
+    version = getattr(enums.KMIPVersion, "KMIP_" + options.version.replace(".", "_"))
+    return ProxyKmipClient(
+        hostname="127.0.0.1", port=options.port, cert=path(name + ".pem"), key=path(name + ".key"),
+        ca=path("ca.pem"), ssl_version="PROTOCOL_SSLv23", kmip_version=version)
+
+
+def attempt(operation, run):
+    try:
+        result = run()
+        print(operation, "ok", flush=True)
+        return result
+    except Exception as error:
+        print(operation, type(error).__name__, str(error).replace("\n", " "), flush=True)
+        return None
+
+
+def equal(found, expected):
+    if found != expected:
+        raise AssertionError("%r is not %r" % (found, expected))
+
+
+def refused(run):
+    try:
+        run()
+    except Exception as error:
+        if type(error).__name__ == "KmipOperationFailure":
+            return
+        raise
+    raise AssertionError("was not refused")
+
+
+AES = enums.CryptographicAlgorithm.AES
+MASK = [enums.CryptographicUsageMask.ENCRYPT, enums.CryptographicUsageMask.DECRYPT]
+name = "key of " + options.version
+factory = AttributeFactory()
+
+
+def by_name(text):
+    return [factory.create_attribute(core.AttributeType.NAME, text)]
+
+
+def main(client):
+    proxy = client.proxy
+    if options.version != "1.0":
+        def discover():
+            found = proxy.discover_versions()
+            equal(found.result_status.value, enums.ResultStatus.SUCCESS)
+            versions = {str(version) for version in found.protocol_versions}
+            if not {"1.0", "1.1", "1.2", "1.3", "1.4", "2.0", "2.1"} <= versions:
+                raise AssertionError(versions)
+        attempt("discover-versions", discover)
+
+    def query():
+        found = proxy.query(query_functions=[enums.QueryFunction.QUERY_OPERATIONS, enums.QueryFunction.QUERY_OBJECTS])
+        equal(found.result_status.value, enums.ResultStatus.SUCCESS)
+        if enums.Operation.GET not in [getattr(one, "value", one) for one in found.operations]:
+            raise AssertionError(found.operations)
+    attempt("query", query)
+
+    uid = attempt("create", lambda: client.create(AES, 256, name=name, cryptographic_usage_mask=MASK))
+    got = attempt("get", lambda: client.get(uid))
+    attempt("get-length", lambda: equal(len(got.value), 32))
+    attempt("locate", lambda: equal(client.locate(attributes=by_name(name)), [uid]))
+    attempt("locate-nothing", lambda: equal(client.locate(attributes=by_name("no such name")), []))
+
+    def attributes():
+        found, all_of_it = client.get_attributes(uid, ["Cryptographic Length", "State", "Object Type"])
+        equal(found, uid)
+        values = {one.attribute_name.value: one.attribute_value.value for one in all_of_it}
+        equal(values["Cryptographic Length"], 256)
+        equal(values["State"], enums.State.PRE_ACTIVE)
+    attempt("get-attributes", attributes)
+
+    def names():
+        listed = client.get_attribute_list(uid)
+        if "Cryptographic Algorithm" not in listed or "State" not in listed:
+            raise AssertionError(listed)
+    attempt("get-attribute-list", names)
+
+    attempt("destroy-other", lambda: refused(lambda: client.destroy("no such object")))
+    attempt("activate", lambda: client.activate(uid))
+    attempt("destroy-active", lambda: refused(lambda: client.destroy(uid)))
+    if options.version not in ("1.0", "1.1"):
+        parameters = {"block_cipher_mode": enums.BlockCipherMode.CBC, "padding_method": enums.PaddingMethod.PKCS5,
+                      "cryptographic_algorithm": AES}
+
+        def crypt():
+            sealed, nonce = client.encrypt(b"a page of data", uid, parameters, bytes(16))
+            from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+            engine = Cipher(algorithms.AES(got.value), modes.CBC(bytes(16))).encryptor()
+            equal(sealed, engine.update(b"a page of data\x02\x02") + engine.finalize())
+            equal(client.decrypt(sealed, uid, parameters, bytes(16)), b"a page of data")
+        attempt("encrypt-decrypt", crypt)
+
+    material = bytes(range(32))
+    key = objects.SymmetricKey(AES, 256, material, MASK, name="registered " + options.version)
+    registered = attempt("register-key", lambda: client.register(key))
+    attempt("get-registered", lambda: equal(client.get(registered).value, material))
+    secret = objects.SecretData(b"a password", enums.SecretDataType.PASSWORD, name="secret " + options.version)
+    secret_uid = attempt("register-secret", lambda: client.register(secret))
+    attempt("get-secret", lambda: equal(client.get(secret_uid).value, b"a password"))
+    opaque = objects.OpaqueObject(b"anything", enums.OpaqueDataType.NONE, name="opaque " + options.version)
+    opaque_uid = attempt("register-opaque", lambda: client.register(opaque))
+    attempt("get-opaque", lambda: equal(client.get(opaque_uid).value, b"anything"))
+    attempt("rekey", lambda: equal(client.get(client.rekey(registered)).value == material, False))
+    if options.version not in ("1.0", "1.1"):
+        mac_key = objects.SymmetricKey(enums.CryptographicAlgorithm.HMAC_SHA256, 256, material,
+                                       [enums.CryptographicUsageMask.MAC_GENERATE], name="mac " + options.version)
+
+        def mac():
+            import hashlib
+            import hmac
+            mac_uid = client.register(mac_key)
+            client.activate(mac_uid)
+            _, code = client.mac(b"message", mac_uid, enums.CryptographicAlgorithm.HMAC_SHA256)
+            equal(code, hmac.new(material, b"message", hashlib.sha256).digest())
+        attempt("mac", mac)
+
+    if options.version == "2.0":
+        attempt("set-attribute", lambda: client.set_attribute(
+            secret_uid, attribute_name="Sensitive", attribute_value=True))
+    else:
+        attempt("modify-attribute", lambda: client.modify_attribute(
+            secret_uid, attribute=factory.create_attribute(core.AttributeType.NAME, "renamed " + options.version, 0)))
+        attempt("locate-renamed", lambda: equal(client.locate(attributes=by_name("renamed " + options.version)), [secret_uid]))
+
+    if options.other:
+        with connect(options.other) as other:
+            attempt("get-of-another", lambda: refused(lambda: other.get(uid)))
+            attempt("destroy-of-another", lambda: refused(lambda: other.destroy(registered)))
+            attempt("locate-of-another", lambda: equal(other.locate(attributes=by_name(name)), []))
+
+    attempt("revoke", lambda: client.revoke(enums.RevocationReasonCode.CESSATION_OF_OPERATION, uid))
+    attempt("destroy", lambda: client.destroy(uid))
+    attempt("get-destroyed", lambda: refused(lambda: client.get(uid)))
+
+
+with connect(options.name) as connected:
+    main(connected)

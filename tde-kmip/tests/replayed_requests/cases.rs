@@ -1,0 +1,163 @@
+//! The recorded exchanges, in their order.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value as Json;
+
+use crate::tree::Node;
+
+/// Exchanges that one server answered one after another.
+pub(crate) struct Case {
+    /// The folder of the corpus.
+    pub(crate) set: String,
+    /// Where in it.
+    pub(crate) name: String,
+    pub(crate) exchanges: Vec<Exchange>,
+}
+
+/// What `$NOW` of the published cases is in the corpus.
+pub(crate) const NOW: i64 = 1_700_000_000;
+
+impl Case {
+    /// Whether the requests name dates around [`NOW`]; the stamps of some published responses are older.
+    pub(crate) fn counts_from_now(&self) -> bool {
+        let requests =
+            self.exchanges.iter().filter(|exchange| tde_kmip_codec::ttlv::decode(&exchange.request).is_ok());
+        self.set.contains("oasis")
+            && requests
+                .flat_map(|exchange| Node::parse(&exchange.request).dates())
+                .any(|date| NOW.abs_diff(date) < 1 << 24)
+    }
+
+    /// What is before the number of the case, if it goes on where the one before ended.
+    pub(crate) fn family(&self) -> &str {
+        let parts = ["TL-M", "TL_M", "SASED-M", "SASED_M", "TC-CREG"];
+        match parts
+            .iter()
+            .find(|part| self.name.rsplit('/').next().is_some_and(|name| name.starts_with(**part)))
+        {
+            // In the folders of answers, the version is part of the name.
+            Some(_) => {
+                self.name.split_at(self.name.find("-M").or_else(|| self.name.find("_M")).unwrap_or(7)).0
+            }
+            None => &self.name,
+        }
+    }
+}
+
+/// A request and the recorded response.
+pub(crate) struct Exchange {
+    pub(crate) label: String,
+    pub(crate) request: Vec<u8>,
+    pub(crate) response: Vec<u8>,
+}
+
+/// The corpus of `TDE_CORPUS`, or `../shared/corpus` beside the repository; says so if there is none.
+pub(crate) fn full() -> Option<PathBuf> {
+    let root = std::env::var_os("TDE_CORPUS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus"), PathBuf::from)
+        .join("kmip");
+    if root.is_dir() {
+        return Some(root);
+    }
+    eprintln!("SKIPPED: no corpus at {}; set TDE_CORPUS", root.display());
+    None
+}
+
+/// The excerpts in the repository.
+pub(crate) fn bundled() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-data/kmip")
+}
+
+fn sorted(folder: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<_> =
+        fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+    found.sort();
+    found
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+fn json(path: &Path) -> Json {
+    serde_json::from_slice(&fs::read(path).unwrap())
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Recordings, a case for each folder with messages.
+pub(crate) fn recordings(root: &Path, set: &str) -> Vec<Case> {
+    let folder = root.join(set);
+    let inner: Vec<PathBuf> = sorted(&folder).into_iter().filter(|path| path.is_dir()).collect();
+    let folders = if inner.is_empty() { vec![folder] } else { inner };
+    folders
+        .into_iter()
+        .map(|folder| {
+            let exchanges = sorted(&folder).into_iter().filter_map(|path| {
+                let label = path.to_str()?.strip_suffix(".request.ttlv")?.to_owned();
+                let response = fs::read(format!("{label}.response.ttlv")).ok()?;
+                let label = label.rsplit('/').next()?.to_owned();
+                Some(Exchange { label, request: fs::read(&path).ok()?, response })
+            });
+            Case {
+                set: set.to_owned(),
+                name: folder.file_name().unwrap().to_string_lossy().into_owned(),
+                exchanges: exchanges.collect(),
+            }
+        })
+        .collect()
+}
+
+/// The published test cases, with the responses that they expect.
+pub(crate) fn published(root: &Path) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for path in sorted(&root.join("oasis")).iter().flat_map(|folder| sorted(folder)) {
+        if !path.to_string_lossy().ends_with(".ttlv.json") {
+            continue;
+        }
+        let file = json(&path);
+        let mut exchanges = Vec::new();
+        let mut request: Option<(String, Vec<u8>)> = None;
+        for message in file["messages"].as_array().unwrap() {
+            let Some(bytes) = message["ttlv"].as_str().map(hex) else {
+                request = None;
+                continue;
+            };
+            if message["direction"] == "request" {
+                let operations = message["operations"].as_array().unwrap().iter().filter_map(Json::as_str);
+                let label = format!("{} {}", message["index"], operations.collect::<Vec<_>>().join("+"));
+                request = Some((label, bytes));
+            } else if let Some((label, request)) = request.take() {
+                exchanges.push(Exchange { label, request, response: bytes });
+            }
+        }
+        let name = path.file_name().unwrap().to_string_lossy().replace(".ttlv.json", "");
+        let set = path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
+        cases.push(Case { set: format!("oasis/{set}"), name, exchanges });
+    }
+    cases
+}
+
+/// The published requests as real servers answered them.
+pub(crate) fn answered(root: &Path, set: &str) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for path in sorted(&root.join(set)).iter().flat_map(|folder| sorted(folder)) {
+        let file = json(&path);
+        let exchanges =
+            file["exchanges"].as_array().unwrap().iter().enumerate().filter_map(|(index, exchange)| {
+                let operations = exchange["operations"].as_array()?.iter().filter_map(Json::as_str);
+                Some(Exchange {
+                    label: format!("{index} {}", operations.collect::<Vec<_>>().join("+")),
+                    request: hex(exchange["request"].as_str()?),
+                    response: hex(exchange["response"].as_str()?),
+                })
+            });
+        let version = path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
+        let name = format!("{version}/{}", path.file_stem().unwrap().to_string_lossy());
+        cases.push(Case { set: set.to_owned(), name, exchanges: exchanges.collect() });
+    }
+    cases
+}
