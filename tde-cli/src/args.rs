@@ -21,8 +21,8 @@ pub(crate) use scope::ScopeArg;
 
 use crate::command::wal::restore;
 use crate::command::{
-    completions, demo, doctor, inspect, keyring, kmip, man, master_key, provider, relation, repair, rotate,
-    scope as scope_command, upgrade, verify, wal,
+    completions, demo, doctor, inspect, keyring, kmip, layout, man, master_key, provider, relation, repair,
+    rotate, scope as scope_command, upgrade, verify, wal,
 };
 use crate::failure::Failure;
 
@@ -83,6 +83,8 @@ pub(crate) enum Command {
     Keyring(keyring::KeyringCommand),
     Upgrade(upgrade::UpgradeArgs),
     Repair(repair::RepairArgs),
+    #[command(subcommand)]
+    Layout(layout::LayoutCommand),
     #[command(subcommand)]
     MasterKey(master_key::MasterKeyCommand),
     #[command(subcommand)]

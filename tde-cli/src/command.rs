@@ -7,6 +7,7 @@ pub(crate) mod doctor;
 pub(crate) mod inspect;
 pub(crate) mod keyring;
 pub(crate) mod kmip;
+pub(crate) mod layout;
 pub(crate) mod man;
 pub(crate) mod master_key;
 pub(crate) mod provider;
@@ -48,6 +49,7 @@ pub(crate) fn run(cli: Cli) -> Result<Status, Failure> {
         Command::Provider(command) => provider::run(&command),
         Command::Upgrade(args) => upgrade::run(&args),
         Command::Repair(args) => repair::run(&args),
+        Command::Layout(command) => layout::run(&command),
         Command::MasterKey(command) => master_key::run(&command),
         Command::Kmip(command) => kmip::run(&command),
         Command::Completions(args) => completions::run(&args),

@@ -13,6 +13,7 @@ use tde_keyfile::{NameError, PrincipalKeyName, ProviderName};
 use tde_kmip::provider::Connector;
 
 use crate::args::{ClusterArgs, KeyArgs};
+use crate::command::layout::refuse_one_file;
 use crate::command::master_key::passphrase::Asker;
 use crate::failure::Failure;
 use crate::output;
@@ -35,6 +36,9 @@ pub(crate) fn cluster(args: &ClusterArgs) -> Result<Cluster, Failure> {
 /// As [`cluster`].
 pub(crate) fn cluster_with(args: &ClusterArgs, options: &OpenOptions) -> Result<Cluster, Failure> {
     let cluster = Cluster::open(&args.data_directory, options).map_err(cluster_failure(args))?;
+    if cluster.scopes().len() == 0 {
+        refuse_one_file(&args.data_directory)?;
+    }
     warn_of_unused(&cluster, &args.keys)?;
     Ok(cluster)
 }
@@ -57,7 +61,11 @@ fn cluster_failure(args: &ClusterArgs) -> impl FnOnce(ClusterError) -> Failure {
 /// # Errors
 /// As [`cluster`].
 pub(crate) fn cluster_offline(args: &ClusterArgs) -> Result<Cluster, Failure> {
-    Cluster::open(&args.data_directory, &OpenOptions::new()).map_err(cluster_failure(args))
+    let cluster = Cluster::open(&args.data_directory, &OpenOptions::new()).map_err(cluster_failure(args))?;
+    if cluster.scopes().len() == 0 {
+        refuse_one_file(&args.data_directory)?;
+    }
+    Ok(cluster)
 }
 
 /// Says which providers could not be asked for keys, and why, once each.

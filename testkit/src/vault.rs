@@ -16,13 +16,16 @@ pub const TOKEN: &str = "hvs.stand-in";
 /// The mount that there is.
 pub const MOUNT: &str = "tde/keys";
 
+/// An answer: status, headers, body.
+pub type Answer = (u16, Vec<(String, String)>, Vec<u8>);
+
 /// How the server behaves.
 #[derive(Debug, Clone, Default)]
 pub struct Behaviour {
     /// A namespace that requests must name.
     pub namespace: Option<String>,
-    /// Answers everything with this status, these headers and this body.
-    pub always: Option<(u16, Vec<(String, String)>, Vec<u8>)>,
+    /// Answers everything with this.
+    pub always: Option<Answer>,
     /// What `sys/mounts` says: the type and the version; a refusal unless given.
     pub mount: Option<(String, Option<String>)>,
     /// Waits this long before each byte of an answer.

@@ -19,6 +19,7 @@ mod keyring;
 mod keys;
 mod kmip;
 mod kmip_serve;
+mod layout;
 mod master_key;
 mod output;
 mod partial;
