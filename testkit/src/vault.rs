@@ -166,7 +166,6 @@ fn read_request(stream: &mut impl Read) -> io::Result<Request> {
     Ok(Request { line, headers, body })
 }
 
-type Answer = (u16, Vec<(String, String)>, Vec<u8>);
 
 fn errors(status: u16, text: &str) -> Answer {
     json(status, &serde_json::json!({ "errors": [text] }))
