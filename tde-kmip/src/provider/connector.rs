@@ -159,10 +159,7 @@ impl fmt::Debug for Once {
     }
 }
 
-fn options_error(
-    provider: &Provider,
-    error: impl std::error::Error + Send + Sync + 'static,
-) -> ProviderError {
+fn options_error(provider: &Provider, error: impl fmt::Display) -> ProviderError {
     let place = format!("{} provider {} \"{}\"", provider.kind(), provider.id(), provider.name());
-    ProviderError::new(place, ProviderErrorKind::Options).with_source(error)
+    ProviderError::new(place, ProviderErrorKind::Options).with_source(error.to_string())
 }

@@ -57,7 +57,7 @@ impl KmipProvider {
         let place = format!("KMIP server {}", settings.servers_text());
         match settings.client() {
             Ok(client) => Ok(Self { client, place, settings: Some(settings) }),
-            Err(error) => Err(options_error(place, error)),
+            Err(error) => Err(options_error(place, &error)),
         }
     }
 
@@ -86,7 +86,8 @@ impl KmipProvider {
     fn error(&self, error: Error) -> ProviderError {
         let kind = kind_of(&error);
         let advice = error.advice();
-        let failed = ProviderError::new(self.place(), kind).with_source(error);
+        // Its text says its causes already, which a chain of sources would repeat.
+        let failed = ProviderError::new(self.place(), kind).with_source(error.to_string());
         match advice {
             Some(advice) => failed.with_advice(advice),
             None => failed,
@@ -219,7 +220,7 @@ impl KeyProvider for KmipProvider {
             Ok(Some(None)) => {
                 check.warn("client certificate", "none is shown: few servers know their clients otherwise")
             }
-            Err(error) => return Err(options_error(self.place(), error)),
+            Err(error) => return Err(options_error(self.place(), &error)),
         }
         match self.client.query(&[QueryFunction::QUERY_OPERATIONS]) {
             Ok(server) if server.operations.is_empty() => {}
@@ -282,8 +283,8 @@ fn raw_key(found: &Retrieved) -> Result<Option<PrincipalKey>, &'static str> {
     Ok(found.key_material().and_then(|bytes| PrincipalKey::from_slice(bytes).ok()))
 }
 
-fn options_error(place: String, error: SettingsError) -> ProviderError {
-    ProviderError::new(place, ProviderErrorKind::Options).with_source(error)
+fn options_error(place: String, error: &SettingsError) -> ProviderError {
+    ProviderError::new(place, ProviderErrorKind::Options).with_source(error.to_string())
 }
 
 fn kind_of(error: &Error) -> ProviderErrorKind {

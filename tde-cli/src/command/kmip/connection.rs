@@ -140,7 +140,8 @@ impl ConnectionArgs {
     /// # Errors
     /// As [`settings`](Self::settings); if certificates, keys or passwords cannot be read.
     pub(crate) fn client(&self) -> Result<Client, Failure> {
-        Ok(self.settings()?.client()?)
+        // These texts say their causes already, which a chain of sources would repeat.
+        self.settings()?.client().map_err(|error| Failure::message(error.to_string()))
     }
 }
 
@@ -193,7 +194,8 @@ fn find(cluster: &Cluster, name: &str) -> Result<Provider, Failure> {
 pub(crate) fn failure(error: Error) -> Failure {
     let advice = error.advice();
     let refused = matches!(error, Error::Refused { .. } | Error::Pending { .. });
-    let failure = if refused { Failure::new(error).wrong() } else { Failure::new(error) };
+    let failure = Failure::message(error.to_string());
+    let failure = if refused { failure.wrong() } else { failure };
     match advice {
         Some(advice) => failure.advise(output::as_clause(&advice)),
         None => failure,

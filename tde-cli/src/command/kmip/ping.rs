@@ -95,7 +95,8 @@ pub(crate) fn run(args: &PingArgs) -> Result<Status, Failure> {
         one.servers = vec![server.clone()];
         let begin = Instant::now();
         let mut steps = vec![identity.clone()];
-        steps.extend(try_server(&one.client()?));
+        let client = one.client().map_err(|error| Failure::message(error.to_string()))?;
+        steps.extend(try_server(&client));
         let took = begin.elapsed();
         let failed = steps.iter().find(|step| step.outcome == Outcome::Failed);
         status = status.max(match failed {
@@ -143,7 +144,8 @@ pub(crate) fn run(args: &PingArgs) -> Result<Status, Failure> {
 }
 
 fn own_certificate(settings: &KmipSettings) -> Result<Step, Failure> {
-    Ok(match settings.identity()? {
+    let identity = settings.identity().map_err(|error| Failure::message(error.to_string()))?;
+    Ok(match identity {
         Some(identity) => {
             let (details, facts, odd) = certificates(std::slice::from_ref(identity.certificate()));
             Step {
@@ -226,15 +228,7 @@ fn failed_at(error: &Error) -> Vec<Step> {
 }
 
 fn refused(name: &'static str, error: &Error) -> Step {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        // Most of these say their cause already.
-        if !text.contains(&error.to_string()) {
-            text.push_str(&format!(": {error}"));
-        }
-        cause = error.source();
-    }
+    let text = error.to_string();
     let advice = error.advice().map(|advice| output::as_clause(&advice));
     Step { name, outcome: Outcome::Failed, details: vec![text], advice, facts: Value::Null }
 }
