@@ -112,7 +112,7 @@ fn single_values_are_added_once_and_adjusted() {
     let version = ProtocolVersion::V2_0;
     let id = server.register(version, "key", &[]).id();
     let date = AttributeValue::DeactivationDate(DateTime(NOW + 100));
-    assert_eq!(add(&server, version, &id, date.clone()).status(), ResultStatus::SUCCESS);
+    assert_eq!(add(&server, version, &id, date).status(), ResultStatus::SUCCESS);
     assert_eq!(add(&server, version, &id, date).reason(), Some(ResultReason::ATTRIBUTE_SINGLE_VALUED));
     let mut adjust = AdjustAttributeRequest::new(
         AttributeReference::Standard(tag::DEACTIVATION_DATE),
