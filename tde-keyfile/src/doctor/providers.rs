@@ -12,7 +12,7 @@ use crate::cluster::{
 use crate::format::header::ProviderId;
 use crate::format::names;
 use crate::format::provider_options::ProviderOptions;
-use crate::provider::{FileKeyring, ProviderErrorKind};
+use crate::provider::{FileKeyring, ProviderError, ProviderErrorKind};
 
 const ID: &str = "providers";
 
@@ -103,10 +103,7 @@ fn connection(checks: &mut Vec<Check>, cluster: &Cluster, provider: &Provider, k
             }
             Err(error) if error.kind() == ProviderErrorKind::Unsupported => {}
             Err(error) => {
-                let text = match error.source() {
-                    Some(source) => format!("{error}: {source}"),
-                    None => error.to_string(),
-                };
+                let text = told(&error);
                 let advice = error
                     .advice()
                     .unwrap_or("look whether the server runs and its address is right")
@@ -121,6 +118,14 @@ fn connection(checks: &mut Vec<Check>, cluster: &Cluster, provider: &Provider, k
     }
 }
 
+/// The error with its cause.
+fn told(error: &ProviderError) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
 /// What keeps a provider from being used; its keys are checked scope by scope.
 fn problem(cluster: &Cluster, provider: &Provider, keys: &OpenOptions) -> Option<Check> {
     let used = is_used(cluster, provider.id());
@@ -129,10 +134,7 @@ fn problem(cluster: &Cluster, provider: &Provider, keys: &OpenOptions) -> Option
     };
     match places_of(provider, cluster.directory(), keys) {
         Err(error) => {
-            return judged(
-                error.to_string(),
-                "make it available, or set it right with `tde provider change`",
-            );
+            return judged(told(&error), "make it available, or set it right with `tde provider change`");
         }
         Ok(places) if places.is_empty() => {
             // Its keys may have been given by file.
