@@ -16,6 +16,8 @@ pub(crate) enum Fill {
     All,
     /// By chance.
     Some,
+    /// What a version requires, little else, and texts in ASCII: what most implementations know.
+    Plain,
 }
 
 /// Writes messages; every choice comes from a small generator, so that a seed is a message.
@@ -77,7 +79,7 @@ impl Generator {
         let item = writer.begin(tag::BATCH_ITEM);
         writer.enumeration(tag::OPERATION, operation.operation.0);
         if root == tag::REQUEST_MESSAGE {
-            if self.version.major >= 2 {
+            if self.version.major >= 2 && self.fill != Fill::Plain {
                 writer.boolean(tag::EPHEMERAL, self.pick(2) == 0);
             }
             writer.byte_string(tag::UNIQUE_BATCH_ITEM_ID, b"id");
@@ -92,7 +94,9 @@ impl Generator {
             }
             self.fields(&mut writer, tag::RESPONSE_PAYLOAD, operation.response);
         }
-        self.structure(&mut writer, tag::MESSAGE_EXTENSION, &spec::structure::MESSAGE_EXTENSION);
+        if self.fill != Fill::Plain {
+            self.structure(&mut writer, tag::MESSAGE_EXTENSION, &spec::structure::MESSAGE_EXTENSION);
+        }
         writer.end(item);
         writer.end(outer);
         let message = writer.finish().unwrap().to_vec();
@@ -107,6 +111,7 @@ impl Generator {
     fn fields(&mut self, writer: &mut Writer<'_>, tag: Tag, fields: &[FieldFacts]) {
         let open = writer.begin(tag);
         let only = self.only;
+        let in_header = matches!(tag, tag::REQUEST_HEADER | tag::RESPONSE_HEADER);
         for field in fields.iter().filter(|field| field.versions.includes(only)) {
             let required = field.required.includes(self.only);
             let repeatable = field.repeatable.includes(self.only);
@@ -116,6 +121,8 @@ impl Generator {
                     let least = usize::from(required);
                     least + self.pick(if repeatable { 3 } else { 2 - least })
                 }
+                Fill::Plain if required => 1 + self.pick(1 + usize::from(repeatable)),
+                Fill::Plain => usize::from(!in_header && self.pick(4) == 0),
             };
             for _ in 0..count {
                 self.field(writer, field);
@@ -204,7 +211,11 @@ impl Generator {
             }
             ItemType::Boolean => writer.boolean(tag, self.pick(2) == 1),
             ItemType::TextString => {
-                writer.text_string(tag, ["", "k", "ключ", "a longer piece of text"][self.pick(4)]);
+                let texts: &[&str] = match self.fill {
+                    Fill::Plain => &["k", "a longer piece of text"],
+                    Fill::All | Fill::Some => &["", "k", "ключ", "a longer piece of text"],
+                };
+                writer.text_string(tag, texts[self.pick(texts.len())]);
             }
             ItemType::ByteString => {
                 writer.byte_string(tag, &b"0123456789abcdef0123456789abcdef"[..self.pick(33)])
