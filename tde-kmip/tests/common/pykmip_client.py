@@ -82,7 +82,7 @@ def main(client):
     def query():
         found = proxy.query(query_functions=[enums.QueryFunction.QUERY_OPERATIONS, enums.QueryFunction.QUERY_OBJECTS])
         equal(found.result_status.value, enums.ResultStatus.SUCCESS)
-        if enums.Operation.GET not in [getattr(one, "value", one) for one in found.operations]:
+        if enums.Operation.GET not in found.operations:
             raise AssertionError(found.operations)
     attempt("query", query)
 
