@@ -247,7 +247,7 @@ fn main() -> ExitCode {
 
 /// Gets per second of eight clients together.
 fn many_clients(client: &(dyn Fn() -> Client + Sync), id: &str, length: Duration) -> f64 {
-    let rates = thread::scope(|scope| {
+    thread::scope(|scope| {
         let one = || {
             let client = client();
             let mut times = Times::default();
@@ -257,8 +257,7 @@ fn many_clients(client: &(dyn Fn() -> Client + Sync), id: &str, length: Duration
         };
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
-    });
-    rates
+    })
 }
 
 /// The same by PyKMIP's client.

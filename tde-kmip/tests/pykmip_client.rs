@@ -1,4 +1,6 @@
 //! PyKMIP's client against our server: each of its operations, in every version that it speaks.
+// A helper of tests fails the test that called it.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 #![cfg(feature = "server")]
 
 #[path = "common/certificates.rs"]
