@@ -16,9 +16,14 @@ record=benches/instruction-counts.txt
 
 command -v valgrind >/dev/null || { echo "valgrind is not installed (Debian: apt-get install valgrind)" >&2; exit 2; }
 
-program=$(cargo bench --package tde-benches --bench instructions --no-run --message-format=json 2>/dev/null |
-    sed -n 's/.*"name":"instructions".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
-[ -n "$program" ] || { echo "could not build the bench" >&2; exit 2; }
+executable() { # BENCH
+    cargo bench --package tde-benches --bench "$1" --no-run --message-format=json 2>/dev/null |
+        sed -n 's/.*"name":"'"$1"'".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1
+}
+
+program=$(executable instructions)
+kmip=$(executable kmip)
+[ -n "$program" ] && [ -n "$kmip" ] || { echo "could not build the benches" >&2; exit 2; }
 
 # Instructions of one call: the difference between many calls and few leaves start-up and key set-up out.
 count() { # BACKEND PATH
@@ -29,7 +34,15 @@ count() { # BACKEND PATH
 }
 
 total() { # BACKEND PATH REPEATS
-    valgrind --tool=callgrind --callgrind-out-file=/dev/null "$program" "$1" "$2" "$3" 2>&1 |
+    if [ "$1" = kmip ]; then
+        collected "$kmip" --calls "$3" "${2/:/ a }"
+    else
+        collected "$program" "$1" "$2" "$3"
+    fi
+}
+
+collected() { # PROGRAM ARGUMENT...
+    valgrind --tool=callgrind --callgrind-out-file=/dev/null "$@" 2>&1 |
         sed -n 's/.*Collected : \([0-9]*\).*/\1/p'
 }
 
@@ -38,6 +51,11 @@ trap 'rm -f "$counts"' EXIT
 for backend in x86-aes-ni portable; do
     for path in aes-128:encrypt aes-128:encrypt-1 aes-128:decrypt aes-128:wal aes-256:encrypt aes-256:decrypt; do
         echo "$backend $path $(count $backend $path)" >>"$counts"
+    done
+done
+for direction in decode encode; do
+    for message in Get Locate Register; do
+        echo "kmip $direction:$message $(count kmip $direction:$message)" >>"$counts"
     done
 done
 # The key wrap has one path.

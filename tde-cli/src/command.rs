@@ -2,8 +2,10 @@
 
 pub(crate) mod completions;
 mod decrypt;
+pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod inspect;
+pub(crate) mod keyring;
 pub(crate) mod kmip;
 pub(crate) mod man;
 pub(crate) mod master_key;
@@ -11,6 +13,7 @@ pub(crate) mod provider;
 pub(crate) mod relation;
 pub(crate) mod repair;
 pub(crate) mod rotate;
+pub(crate) mod scope;
 pub(crate) mod upgrade;
 pub(crate) mod verify;
 pub(crate) mod version;
@@ -36,9 +39,12 @@ pub(crate) fn run(cli: Cli) -> Result<Status, Failure> {
         Command::Inspect(args) => inspect::run(&args),
         Command::Verify(args) => verify::run(&args, cli.verbose > 0),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Relation(command) => relation::run(&command),
         Command::Wal(command) => wal::run(&command),
         Command::Rotate(args) => rotate::run(&args),
+        Command::Scope(command) => scope::run(&command),
+        Command::Keyring(command) => keyring::run(&command),
         Command::Provider(command) => provider::run(&command),
         Command::Upgrade(args) => upgrade::run(&args),
         Command::Repair(args) => repair::run(&args),

@@ -9,7 +9,7 @@ use tde_core::PrincipalKey;
 use tde_keyfile::PrincipalKeyName;
 use tde_keyfile::edit::{Edit, EditError, EditOptions, Editor, KeyFiles, Step, ensure_stopped};
 use tde_keyfile::provider::{KeyProvider, ProviderError, ProviderErrorKind};
-use tde_keyfile::storage::{After, Before, Change, DiskStorage, Recovery};
+use tde_keyfile::storage::{After, Before, Change, DiskStorage, Error, Recovery};
 
 use crate::args::ClusterArgs;
 use crate::failure::{Failure, Status};
@@ -77,7 +77,7 @@ impl From<Edit> for Planned {
 /// If a file named by an option cannot be read.
 pub(crate) fn options(cluster: &ClusterArgs, write: &WriteArgs) -> Result<EditOptions, Failure> {
     let mut options = EditOptions::new("tde");
-    options.keys = open::options(&cluster.keys)?;
+    options.keys = open::options(&cluster.keys, &cluster.data_directory)?;
     options.allow_unclean_shutdown = write.allow_unclean_shutdown;
     Ok(options)
 }
@@ -123,6 +123,8 @@ pub(crate) fn carry_out(
                 }
             })?;
         }
+    } else {
+        edit.rehearse(&storage, data_directory).map_err(failure)?;
     }
     let mut out = Printer::new();
     if write.json {
@@ -225,7 +227,10 @@ pub(crate) fn failure(error: EditError) -> Failure {
     let failure = match error {
         EditError::Scope(error) => return open::scope_failure(error),
         EditError::Provider(error) => return provider_failure(error),
-        error @ (EditError::Format { .. } | EditError::InvalidRange { .. }) => Failure::new(error).wrong(),
+        error @ (EditError::Format { .. }
+        | EditError::InvalidRange { .. }
+        | EditError::RelationLength { .. }
+        | EditError::Storage(Error::Content { .. })) => Failure::new(error).wrong(),
         error => Failure::new(error),
     };
     match advice {
@@ -236,7 +241,7 @@ pub(crate) fn failure(error: EditError) -> Failure {
 
 /// The error of a provider that was asked for something.
 pub(crate) fn provider_failure(error: ProviderError) -> Failure {
-    let advice = error.advice().map(str::to_owned);
+    let advice = error.advice().map(output::as_clause);
     let wrong = matches!(error.kind(), ProviderErrorKind::Damaged | ProviderErrorKind::InvalidKey);
     let failure = if wrong { Failure::new(error).wrong() } else { Failure::new(error) };
     match advice {

@@ -7,9 +7,13 @@ use std::sync::Arc;
 use tde_keyfile::cluster::{
     Cluster, ClusterError, OpenOptions, PrincipalKeyErrorKind, ScopeError, ScopeState,
 };
+use tde_keyfile::master_key;
+use tde_keyfile::provider::{MasterKeyProvider, ProviderError};
 use tde_keyfile::{NameError, PrincipalKeyName, ProviderName};
+use tde_kmip::provider::Connector;
 
 use crate::args::{ClusterArgs, KeyArgs};
+use crate::command::master_key::passphrase::Asker;
 use crate::failure::Failure;
 use crate::output;
 
@@ -22,7 +26,21 @@ pub(crate) const KEY_ADVICE: &str =
 /// # Errors
 /// If there is no `pg_tde/`, or a file named by an option cannot be read.
 pub(crate) fn cluster(args: &ClusterArgs) -> Result<Cluster, Failure> {
-    let cluster = Cluster::open(&args.data_directory, &options(&args.keys)?).map_err(|error| {
+    cluster_with(args, &options(&args.keys, &args.data_directory)?)
+}
+
+/// The same with options that are used again, so that providers stay connected.
+///
+/// # Errors
+/// As [`cluster`].
+pub(crate) fn cluster_with(args: &ClusterArgs, options: &OpenOptions) -> Result<Cluster, Failure> {
+    let cluster = Cluster::open(&args.data_directory, options).map_err(cluster_failure(args))?;
+    warn_of_unused(&cluster, &args.keys)?;
+    Ok(cluster)
+}
+
+fn cluster_failure(args: &ClusterArgs) -> impl FnOnce(ClusterError) -> Failure {
+    |error| {
         let advice = error.advice();
         let failure = match error {
             ClusterError::NoKeyDirectory { .. } if !args.data_directory.exists() => {
@@ -31,9 +49,57 @@ pub(crate) fn cluster(args: &ClusterArgs) -> Result<Cluster, Failure> {
             error => Failure::new(error),
         };
         failure.advise(advice)
-    })?;
-    warn_of_unused(&cluster, &args.keys)?;
-    Ok(cluster)
+    }
+}
+
+/// Opens the cluster for what is not about its principal keys: no key server is asked.
+///
+/// # Errors
+/// As [`cluster`].
+pub(crate) fn cluster_offline(args: &ClusterArgs) -> Result<Cluster, Failure> {
+    Cluster::open(&args.data_directory, &OpenOptions::new()).map_err(cluster_failure(args))
+}
+
+/// Says which providers could not be asked for keys, and why, once each.
+pub(crate) fn warn_of_unreached(cluster: &Cluster) {
+    let mut told = Vec::new();
+    for scope in cluster.scopes() {
+        let ScopeState::Locked(error) = scope.state() else { continue };
+        let Some(error) = provider_error(error) else { continue };
+        if !told.contains(&error.place()) {
+            told.push(error.place());
+            output::warning(chain(error), Some(&provider_advice(error)));
+        }
+    }
+}
+
+/// The provider that could not be asked, if that is what is wrong.
+fn provider_error(error: &ScopeError) -> Option<&ProviderError> {
+    let ScopeError::PrincipalKey { error, .. } = error else { return None };
+    match error.kind() {
+        PrincipalKeyErrorKind::Failed(error) => Some(error),
+        _ => None,
+    }
+}
+
+/// The error with what caused it, in one line.
+fn chain(error: &ProviderError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    output::printable(&text)
+}
+
+/// What to do about a provider that could not be asked.
+fn provider_advice(error: &ProviderError) -> String {
+    match error.advice() {
+        Some(advice) => format!("{}; or {KEY_ADVICE}", output::as_clause(advice)),
+        None => KEY_ADVICE.into(),
+    }
 }
 
 /// The error of a command that needed this scope, or an entry in it.
@@ -43,6 +109,10 @@ pub(crate) fn scope_failure(error: Arc<ScopeError>) -> Failure {
         ScopeError::PrincipalKey { error: key, .. } => match key.kind() {
             PrincipalKeyErrorKind::WrongKey { .. } => {
                 Failure::new(error).context("wrong principal key, or a damaged header").wrong().advise(advice)
+            }
+            PrincipalKeyErrorKind::Failed(provider) => {
+                let advice = provider_advice(provider);
+                Failure::new(error).advise(advice)
             }
             _ => Failure::new(error).advise(KEY_ADVICE),
         },
@@ -69,7 +139,7 @@ pub(crate) fn missing_keys(cluster: &Cluster) -> impl Iterator<Item = &Arc<Scope
 ///
 /// # Errors
 /// If a file that it names cannot be read.
-pub(crate) fn options(keys: &KeyArgs) -> Result<OpenOptions, Failure> {
+pub(crate) fn options(keys: &KeyArgs, data_directory: &Path) -> Result<OpenOptions, Failure> {
     let mut options = OpenOptions::new();
     for keyring in &keys.keyrings {
         // A keyring that is not there has no keys, to the provider; to whoever names it, it is a mistake.
@@ -83,6 +153,20 @@ pub(crate) fn options(keys: &KeyArgs) -> Result<OpenOptions, Failure> {
         check_readable(&key.file, "principal key file")?;
         options = options.principal_key(name::<PrincipalKeyName>(&key.name)?, &key.file);
     }
+    for key in &keys.protected_keys {
+        check_readable(&key.file, "master key file")?;
+        let source = Box::new(Asker::of_file(keys.passphrase_file.as_deref()));
+        let name = name::<PrincipalKeyName>(&key.name)?;
+        let opening = master_key::OpenOptions::default();
+        options = options.provider(Arc::new(MasterKeyProvider::locked(name, &key.file, opening, source)));
+    }
+    if !keys.offline {
+        let mut connector = Connector::new(data_directory);
+        for given in &keys.provider_options {
+            connector = connector.with_override(given.clone());
+        }
+        options = options.connector(Arc::new(connector));
+    }
     Ok(options)
 }
 
@@ -94,7 +178,7 @@ fn check_readable(path: &Path, what: &str) -> Result<(), Failure> {
         Ok(_) => Ok(()),
         Err(error) => Err(Failure::new(error)
             .context(format!("{what} {}", path.display()))
-            .advise("check the path given to `--keyring` or `--principal-key`")),
+            .advise("check the path given to `--keyring`, `--principal-key` or `--protected-key`")),
     }
 }
 
@@ -103,8 +187,14 @@ fn name<T: std::str::FromStr<Err = NameError>>(text: &str) -> Result<T, Failure>
 }
 
 fn warn_of_unused(cluster: &Cluster, keys: &KeyArgs) -> Result<(), Failure> {
+    let mut named = Vec::new();
     for provider in keys.keyrings.iter().filter_map(|keyring| keyring.provider.as_deref()) {
-        let wanted = name::<ProviderName>(provider)?;
+        named.push((name::<ProviderName>(provider)?, "--keyring ", "="));
+    }
+    for given in &keys.provider_options {
+        named.push((*given.provider(), "--provider-option ", ":"));
+    }
+    for (wanted, before, behind) in named {
         let known = cluster
             .providers()
             .flat_map(|file| file.records())
@@ -112,12 +202,14 @@ fn warn_of_unused(cluster: &Cluster, keys: &KeyArgs) -> Result<(), Failure> {
             .any(|provider| provider.name().matches(&wanted));
         if !known {
             output::warning(
-                format_args!("`--keyring {wanted}=…`: there is no provider of this name"),
+                format_args!("`{before}{wanted}{behind}…`: there is no provider of this name"),
                 Some("`tde inspect DATADIR` lists the providers"),
             );
         }
     }
-    for key in &keys.principal_keys {
+    let protected_keys = keys.protected_keys.iter().map(|key| (key, "--protected-key"));
+    for (key, option) in keys.principal_keys.iter().map(|key| (key, "--principal-key")).chain(protected_keys)
+    {
         let wanted = name::<PrincipalKeyName>(&key.name)?;
         let known = cluster
             .scopes()
@@ -125,7 +217,7 @@ fn warn_of_unused(cluster: &Cluster, keys: &KeyArgs) -> Result<(), Failure> {
             .any(|in_use| in_use.name().matches(&wanted));
         if !known {
             output::warning(
-                format_args!("`--principal-key {wanted}=…`: no scope names this key"),
+                format_args!("`{option} {wanted}=…`: no scope names this key"),
                 Some("`tde inspect DATADIR` lists the principal keys in use"),
             );
         }

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::postgres::{ControlFile, RelationPath};
 
-#[cfg(feature = "rayon")]
+#[cfg(any(feature = "rayon", all(feature = "write", unix)))]
 pub(crate) use batch::batch_buffers;
 pub use batch::{PageBatch, RelationSummary};
 pub(crate) use batch::{SegmentPages, batch_length};

@@ -6,6 +6,7 @@ mod identifier;
 mod identity;
 mod item;
 mod list;
+mod name;
 mod reference;
 mod usage;
 mod value;

@@ -128,11 +128,18 @@ pub fn kmip_texts(data: &[u8]) {
 
 /// Items beside another codec's view of them: it must see the same tree in what is strictly fine.
 pub fn kmip_peer(data: &[u8]) {
-    let Ok(item) = ttlv::decode(data) else { return };
+    same_as_kmip_ttlv(data);
+}
+
+/// As [`kmip_peer`]; whether there was anything to compare.
+pub fn same_as_kmip_ttlv(data: &[u8]) -> bool {
+    let Ok(item) = ttlv::decode(data) else { return false };
     let mut expected = String::new();
-    if describe(&item, &mut expected).is_some() && matches!(item.value, Value::Structure(_)) {
+    let comparable = matches!(item.value, Value::Structure(_)) && describe(&item, &mut expected).is_some();
+    if comparable {
         assert_eq!(kmip_ttlv::PrettyPrinter::new().to_diag_string(data), expected);
     }
+    comparable
 }
 
 /// The peer's compact form of an item; none for what it does not know or cannot tell from an error.

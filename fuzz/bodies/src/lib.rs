@@ -10,12 +10,16 @@
 
 mod core;
 mod kmip;
+mod kmip_client;
+mod kmip_server;
 
 pub use core::{keystream, page_cipher};
 pub use kmip::{
     kmip_items, kmip_json, kmip_lenient_messages, kmip_messages, kmip_peer, kmip_texts, kmip_versions,
-    kmip_xml,
+    kmip_xml, same_as_kmip_ttlv,
 };
+pub use kmip_client::kmip_client;
+pub use kmip_server::kmip_server;
 
 pub use tde_keyfile::fuzzing::one_file::{one_file_keys, one_file_sealed, provider_config};
 pub use tde_keyfile::fuzzing::postgres::{
@@ -62,4 +66,6 @@ pub const TARGETS: &[Target] = &[
     ("kmip_xml", kmip_xml),
     ("kmip_texts", kmip_texts),
     ("kmip_peer", kmip_peer),
+    ("kmip_client", kmip_client),
+    ("kmip_server", kmip_server),
 ];

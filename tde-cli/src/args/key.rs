@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use tde_kmip::provider::ProviderOverride;
 
 const HEADING: &str = "Principal keys";
 
@@ -28,7 +29,7 @@ pub(crate) struct KeyArgs {
     /// Read the principal key NAME from FILE: raw bytes or hexadecimal digits; repeatable
     ///
     /// The file holds 16 or 32 bytes, or 32 or 64 digits. It takes the place of every provider for this
-    /// name, and is what opens keys that a key server holds.
+    /// name, and opens keys whose key server is not at hand.
     #[arg(
         long = "principal-key",
         help_heading = HEADING,
@@ -36,6 +37,31 @@ pub(crate) struct KeyArgs {
         value_parser = OsStringValueParser::new().try_map(PrincipalKeyArg::parse)
     )]
     pub(crate) principal_keys: Vec<PrincipalKeyArg>,
+
+    /// Read the principal key NAME from the master key FILE, which a passphrase protects; repeatable
+    #[arg(
+        long = "protected-key",
+        help_heading = HEADING,
+        value_name = "NAME=FILE",
+        value_parser = OsStringValueParser::new().try_map(PrincipalKeyArg::parse)
+    )]
+    pub(crate) protected_keys: Vec<PrincipalKeyArg>,
+
+    /// Read the passphrase of `--protected-key` from FILE instead of asking for it
+    #[arg(long, help_heading = HEADING, value_name = "FILE", requires = "protected_keys")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+
+    /// Reach a key server in another way than its record says; repeatable
+    ///
+    /// Settings of a KMIP provider are host, port, caPath, certPath, keyPath, keyPassphrasePath, serverName,
+    /// username, passwordPath, version, timeout; of a Vault provider url, mountPath, tokenPath, caPath,
+    /// namespace, timeout.
+    #[arg(long = "provider-option", help_heading = HEADING, value_name = "PROVIDER:SETTING=VALUE")]
+    pub(crate) provider_options: Vec<ProviderOverride>,
+
+    /// Ask no key server: principal keys come from files alone
+    #[arg(long, help_heading = HEADING, conflicts_with = "provider_options")]
+    pub(crate) offline: bool,
 }
 
 /// The same for the cluster that the output is for.
@@ -58,12 +84,27 @@ pub(crate) struct TargetKeyArgs {
         value_parser = OsStringValueParser::new().try_map(PrincipalKeyArg::parse)
     )]
     to_principal_keys: Vec<PrincipalKeyArg>,
+
+    /// As `--provider-option`, for the target's key servers; repeatable
+    #[arg(long = "to-provider-option", help_heading = HEADING, value_name = "PROVIDER:SETTING=VALUE")]
+    to_provider_options: Vec<ProviderOverride>,
+
+    /// As `--offline`, for the target's keys
+    #[arg(long, help_heading = HEADING, conflicts_with = "to_provider_options")]
+    to_offline: bool,
 }
 
 impl TargetKeyArgs {
     /// These in the place of the others.
     pub(crate) fn as_keys(&self) -> KeyArgs {
-        KeyArgs { keyrings: self.to_keyrings.clone(), principal_keys: self.to_principal_keys.clone() }
+        KeyArgs {
+            keyrings: self.to_keyrings.clone(),
+            principal_keys: self.to_principal_keys.clone(),
+            protected_keys: Vec::new(),
+            passphrase_file: None,
+            provider_options: self.to_provider_options.clone(),
+            offline: self.to_offline,
+        }
     }
 }
 

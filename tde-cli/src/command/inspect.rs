@@ -47,5 +47,6 @@ pub(crate) fn run(args: &InspectArgs) -> Result<Status, Failure> {
         text::print(&mut out, &report)?;
     }
     out.flush()?;
+    open::warn_of_unreached(&cluster);
     Ok(if report.is_wrong() { Status::Wrong } else { Status::Good })
 }

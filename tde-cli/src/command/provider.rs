@@ -3,6 +3,7 @@
 mod list;
 
 use clap::{Args, Subcommand, ValueEnum};
+use tde_keyfile::cluster::OpenOptions;
 use tde_keyfile::edit::{Draft, EditError, KeyCheck, KeyFiles};
 use tde_keyfile::format::header::ProviderId;
 use tde_keyfile::format::providers::ProviderKind;
@@ -130,15 +131,17 @@ fn setting(text: &str) -> Result<(String, String), String> {
 pub(crate) fn run(command: &ProviderCommand) -> Result<Status, Failure> {
     match command {
         ProviderCommand::List(args) => list::run(args),
-        ProviderCommand::Add(args) => change(&args.which, &args.write, "provider add", |_, draft, scope| {
-            let name: ProviderName = args.which.name.parse()?;
-            draft
-                .add_provider(scope, name, args.settings.kind(), &args.settings.json())
-                .map(|_| ())
-                .map_err(failure)
-        }),
+        ProviderCommand::Add(args) => {
+            change(&args.which, &args.write, "provider add", false, |_, draft, scope| {
+                let name: ProviderName = args.which.name.parse()?;
+                draft
+                    .add_provider(scope, name, args.settings.kind(), &args.settings.json())
+                    .map(|_| ())
+                    .map_err(failure)
+            })
+        }
         ProviderCommand::Change(args) => {
-            change(&args.which, &args.write, "provider change", |files, draft, scope| {
+            change(&args.which, &args.write, "provider change", true, |files, draft, scope| {
                 let id = find(files, scope, &args.which.name)?;
                 let check = if args.unchecked { KeyCheck::Skipped } else { KeyCheck::Required };
                 draft
@@ -147,7 +150,7 @@ pub(crate) fn run(command: &ProviderCommand) -> Result<Status, Failure> {
             })
         }
         ProviderCommand::Delete(args) => {
-            change(&args.which, &args.write, "provider delete", |files, draft, scope| {
+            change(&args.which, &args.write, "provider delete", false, |files, draft, scope| {
                 let id = find(files, scope, &args.which.name)?;
                 draft.delete_provider(scope, id).map_err(failure)
             })
@@ -159,9 +162,14 @@ fn change(
     which: &WhichArgs,
     write: &WriteArgs,
     operation: &str,
+    asks_for_keys: bool,
     edits: impl FnOnce(&KeyFiles, &mut Draft<'_>, Oid) -> Result<(), Failure>,
 ) -> Result<Status, Failure> {
-    let options = options(&which.cluster, write)?;
+    let mut options = options(&which.cluster, write)?;
+    if !asks_for_keys {
+        // No key server has to be waited for.
+        options.keys = OpenOptions::new();
+    }
     carry_out(&which.cluster.data_directory, &options, write, operation, |files| {
         let mut draft = Draft::new(files);
         edits(files, &mut draft, which.scope.0)?;

@@ -82,12 +82,8 @@ pub(crate) fn run(args: &RotateArgs) -> Result<Status, Failure> {
 fn plan(args: &RotateArgs, files: &KeyFiles) -> Result<Planned, Failure> {
     let ScopeArg(scope) = args.scope;
     let provider = provider(args, files, scope)?;
-    let (key, new_key) = if args.create {
-        let (key, new_key) = create(args, files, scope, provider)?;
-        (key, Some(new_key))
-    } else {
-        (files.principal_key(provider, &args.key).map_err(failure)?, None)
-    };
+    let made = args.create.then(|| cipher(args, files, scope));
+    let (key, new_key) = find_or_make(files, provider, &args.key, made)?;
     let mut draft = Draft::new(files);
     draft.rotate(scope, &key).map_err(failure)?;
     let description = match scope {
@@ -109,26 +105,34 @@ fn provider<'f>(args: &RotateArgs, files: &'f KeyFiles, scope: Oid) -> Result<&'
     }
 }
 
-fn create(
-    args: &RotateArgs,
+/// The key of this name: made with the length that `made` says, or asked for.
+pub(crate) fn find_or_make(
     files: &KeyFiles,
-    scope: Oid,
     provider: &Provider,
-) -> Result<(NewPrincipalKey, NewKey), Failure> {
+    name: &PrincipalKeyName,
+    made: Option<Cipher>,
+) -> Result<(NewPrincipalKey, Option<NewKey>), Failure> {
+    let Some(cipher) = made else {
+        return Ok((files.principal_key(provider, name).map_err(failure)?, None));
+    };
     let place = files
         .key_provider(provider)
         .map_err(|error| failure(error).advise("make the key at the provider, and leave `--create` out"))?;
-    if let Some(found) = place.principal_key(&args.key).map_err(|error| failure(error.into()))? {
+    if let Some(found) = place.principal_key(name).map_err(|error| failure(error.into()))? {
         let (name, place) = (Box::new(found.name), place.place());
         return Err(failure(EditError::PrincipalKeyExists { name, place }));
     }
+    let key = PrincipalKey::random(cipher)?;
+    let new = NewPrincipalKey::new(provider.id(), *name, &key);
+    Ok((new, Some(NewKey { provider: place, keyring: files.keyring_path(provider), name: *name, key })))
+}
+
+/// The length of a key that is made: as asked for, or as the old one's.
+fn cipher(args: &RotateArgs, files: &KeyFiles, scope: Oid) -> Cipher {
     let old = files.cluster().scope(scope).map(|scope| scope.state());
-    let cipher = match (args.key_bits, old) {
+    match (args.key_bits, old) {
         (Some(bits), _) => bits.cipher(),
         (None, Some(ScopeState::Unlocked(key))) => key.wrap_key().cipher(),
         (None, _) => Cipher::Aes256,
-    };
-    let key = PrincipalKey::random(cipher)?;
-    let new = NewPrincipalKey::new(provider.id(), args.key, &key);
-    Ok((new, NewKey { provider: place, keyring: files.keyring_path(provider), name: args.key, key }))
+    }
 }

@@ -91,9 +91,9 @@ fn verify_of_a_damaged_cluster() {
 fn verify_without_keys() {
     let corpus = excerpt("G-excerpt");
     let data = corpus.data_directory();
-    let report = run(&corpus, &data, &["verify"], Vec::new()).expect(2);
+    let report = run(&corpus, &data, &["verify", "--offline"], Vec::new()).expect(2);
     insta::assert_snapshot!("verify_without_keys_text", report.to_string());
-    let report = run(&corpus, &data, &["verify", "--json"], Vec::new()).expect(2);
+    let report = run(&corpus, &data, &["verify", "--offline", "--json"], Vec::new()).expect(2);
     insta::assert_snapshot!("verify_without_keys_json", report.stdout_text());
 }
 

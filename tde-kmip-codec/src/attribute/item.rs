@@ -3,7 +3,7 @@
 use super::Attribute;
 use crate::{
     codec::{Decoder, Encoder},
-    spec::{ProtocolVersion, tag},
+    spec::ProtocolVersion,
     ttlv::{Error, Leniency, Options, Writer},
 };
 
@@ -44,7 +44,7 @@ impl<'a> Attribute<'a> {
     pub fn encoded_len(&self, version: ProtocolVersion) -> Result<usize, Error> {
         let mut encoder = Encoder::new(Writer::measure(), version, Leniency::NONE);
         if encoder.is_v1() {
-            self.encode_v1(tag::ATTRIBUTE, &mut encoder);
+            self.encode_v1(&mut encoder);
         } else {
             self.encode_v2(&mut encoder);
         }

@@ -68,7 +68,7 @@ impl<'a> Attributes<'a> {
     /// As repeated Attribute under that tag, or as one structure, whichever the tag is.
     pub(crate) fn encode_as(&self, tag: Tag, e: &mut Encoder<'_>) {
         if tag == tag::ATTRIBUTE {
-            self.for_each(|attribute| attribute.encode_v1(tag, e));
+            self.for_each(|attribute| attribute.encode_v1(e));
         } else {
             let open = e.writer.begin(tag);
             self.for_each(|attribute| attribute.encode_v2(e));

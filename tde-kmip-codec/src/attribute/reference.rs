@@ -1,6 +1,9 @@
 //! Which attribute is meant: by name in 1.x, by tag or vendor and name in 2.x.
 
-use super::value::{name_of, named, versions_of};
+use super::{
+    name::named,
+    value::{name_of, versions_of},
+};
 use crate::{
     codec::{Decoder, Encoder, Failed, FieldValue, Fields, Found, presence},
     spec::{self, tag},

@@ -26,6 +26,7 @@ macro_rules! structure {
         }
 
         impl<'a> $crate::codec::FieldValue<'a> for $name<'a> {
+            #[inline]
             #[allow(unused_mut)]
             fn decode(
                 found: $crate::codec::Found<'a>,

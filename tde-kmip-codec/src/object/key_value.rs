@@ -8,7 +8,7 @@ use super::{
     TransparentSymmetricKey,
 };
 use crate::{
-    codec::{AnyStructure, Decoder, Encoder, Failed, FieldValue, Found, Secret, SelectedValue},
+    codec::{AnyStructure, Decoder, Encoder, Failed, FieldValue, Found, Nested, Secret, SelectedValue},
     spec::{ProtocolVersion, enumeration::KeyFormatType},
     ttlv::{Error, ItemType, Options, Tag},
 };
@@ -85,14 +85,14 @@ impl<'a> SelectedValue<'a, KeyFormatType> for KeyValue<'a> {
 }
 
 macro_rules! transparent {
-    ($($(#[$meta:meta])* $variant:ident = $format:ident;)+) => {
-        /// The key itself, in the form that the Key Format Type says.
+    ($($(#[$meta:meta])* $variant:ident($ty:ty) = $format:ident;)+) => {
+        /// The key itself, in the form that the Key Format Type says. Large forms are windows onto the message.
         #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum KeyMaterial<'a> {
             /// The bytes of the key, for Raw, Opaque, PKCS#1, PKCS#8, X.509 and other formats of bytes.
             Bytes(Secret<'a>),
-            $($(#[$meta])* $variant($variant<'a>),)+
+            $($(#[$meta])* $variant($ty),)+
             /// Numbers in a form that this crate does not know: of an extension's format, or of no known one.
             Structure(AnyStructure<'a>),
         }
@@ -109,7 +109,7 @@ macro_rules! transparent {
 
             fn decode_structure(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
                 match KeyFormatType(d.key_format.get()) {
-                    $(KeyFormatType::$format => $variant::decode(found, d).map(Self::$variant),)+
+                    $(KeyFormatType::$format => <$ty>::decode(found, d).map(Self::$variant),)+
                     KeyFormatType(0) => AnyStructure::decode(found, d).map(Self::Structure),
                     format if format.0 >> 28 == 8 => AnyStructure::decode(found, d).map(Self::Structure),
                     _ => Err(d.wrong_type(found)),
@@ -130,8 +130,8 @@ macro_rules! transparent {
             }
         }
 
-        $(impl<'a> From<$variant<'a>> for KeyMaterial<'a> {
-            fn from(material: $variant<'a>) -> Self {
+        $(impl<'a> From<$ty> for KeyMaterial<'a> {
+            fn from(material: $ty) -> Self {
                 Self::$variant(material)
             }
         })+
@@ -140,35 +140,35 @@ macro_rules! transparent {
 
 transparent! {
     /// A symmetric key.
-    TransparentSymmetricKey = TRANSPARENT_SYMMETRIC_KEY;
+    TransparentSymmetricKey(TransparentSymmetricKey<'a>) = TRANSPARENT_SYMMETRIC_KEY;
     /// A DSA private key.
-    TransparentDsaPrivateKey = TRANSPARENT_DSA_PRIVATE_KEY;
+    TransparentDsaPrivateKey(Nested<'a, TransparentDsaPrivateKey<'a>>) = TRANSPARENT_DSA_PRIVATE_KEY;
     /// A DSA public key.
-    TransparentDsaPublicKey = TRANSPARENT_DSA_PUBLIC_KEY;
+    TransparentDsaPublicKey(Nested<'a, TransparentDsaPublicKey<'a>>) = TRANSPARENT_DSA_PUBLIC_KEY;
     /// An RSA private key.
-    TransparentRsaPrivateKey = TRANSPARENT_RSA_PRIVATE_KEY;
+    TransparentRsaPrivateKey(Nested<'a, TransparentRsaPrivateKey<'a>>) = TRANSPARENT_RSA_PRIVATE_KEY;
     /// An RSA public key.
-    TransparentRsaPublicKey = TRANSPARENT_RSA_PUBLIC_KEY;
+    TransparentRsaPublicKey(Nested<'a, TransparentRsaPublicKey<'a>>) = TRANSPARENT_RSA_PUBLIC_KEY;
     /// A Diffie-Hellman private key.
-    TransparentDhPrivateKey = TRANSPARENT_DH_PRIVATE_KEY;
+    TransparentDhPrivateKey(Nested<'a, TransparentDhPrivateKey<'a>>) = TRANSPARENT_DH_PRIVATE_KEY;
     /// A Diffie-Hellman public key.
-    TransparentDhPublicKey = TRANSPARENT_DH_PUBLIC_KEY;
+    TransparentDhPublicKey(Nested<'a, TransparentDhPublicKey<'a>>) = TRANSPARENT_DH_PUBLIC_KEY;
     /// An ECDSA private key; gone in KMIP 2.0.
-    TransparentEcdsaPrivateKey = TRANSPARENT_ECDSA_PRIVATE_KEY;
+    TransparentEcdsaPrivateKey(Nested<'a, TransparentEcdsaPrivateKey<'a>>) = TRANSPARENT_ECDSA_PRIVATE_KEY;
     /// An ECDSA public key; gone in KMIP 2.0.
-    TransparentEcdsaPublicKey = TRANSPARENT_ECDSA_PUBLIC_KEY;
+    TransparentEcdsaPublicKey(Nested<'a, TransparentEcdsaPublicKey<'a>>) = TRANSPARENT_ECDSA_PUBLIC_KEY;
     /// An ECDH private key; gone in KMIP 2.0.
-    TransparentEcdhPrivateKey = TRANSPARENT_ECDH_PRIVATE_KEY;
+    TransparentEcdhPrivateKey(Nested<'a, TransparentEcdhPrivateKey<'a>>) = TRANSPARENT_ECDH_PRIVATE_KEY;
     /// An ECDH public key; gone in KMIP 2.0.
-    TransparentEcdhPublicKey = TRANSPARENT_ECDH_PUBLIC_KEY;
+    TransparentEcdhPublicKey(Nested<'a, TransparentEcdhPublicKey<'a>>) = TRANSPARENT_ECDH_PUBLIC_KEY;
     /// An ECMQV private key; gone in KMIP 2.0.
-    TransparentEcmqvPrivateKey = TRANSPARENT_ECMQV_PRIVATE_KEY;
+    TransparentEcmqvPrivateKey(Nested<'a, TransparentEcmqvPrivateKey<'a>>) = TRANSPARENT_ECMQV_PRIVATE_KEY;
     /// An ECMQV public key; gone in KMIP 2.0.
-    TransparentEcmqvPublicKey = TRANSPARENT_ECMQV_PUBLIC_KEY;
+    TransparentEcmqvPublicKey(Nested<'a, TransparentEcmqvPublicKey<'a>>) = TRANSPARENT_ECMQV_PUBLIC_KEY;
     /// An elliptic-curve private key; KMIP 1.3 and later.
-    TransparentEcPrivateKey = TRANSPARENT_EC_PRIVATE_KEY;
+    TransparentEcPrivateKey(Nested<'a, TransparentEcPrivateKey<'a>>) = TRANSPARENT_EC_PRIVATE_KEY;
     /// An elliptic-curve public key; KMIP 1.3 and later.
-    TransparentEcPublicKey = TRANSPARENT_EC_PUBLIC_KEY;
+    TransparentEcPublicKey(Nested<'a, TransparentEcPublicKey<'a>>) = TRANSPARENT_EC_PUBLIC_KEY;
 }
 
 impl KeyMaterial<'_> {

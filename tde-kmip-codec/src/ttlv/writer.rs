@@ -92,6 +92,14 @@ impl<'b> Writer<'b> {
         Open { start: self.at }
     }
 
+    /// Begins a structure whose header and first items are in an image of bytes.
+    #[inline(always)]
+    pub(crate) fn begin_with<const N: usize>(&mut self, image: &[u8; N], length: usize) -> Open {
+        let start = self.at.saturating_add(raw::HEADER_LEN);
+        self.put_image(image, length);
+        Open { start }
+    }
+
     /// Ends a structure.
     #[inline]
     #[allow(clippy::needless_pass_by_value)] // Ends exactly once.
@@ -212,7 +220,7 @@ impl<'b> Writer<'b> {
     /// Where there is room, all of the image is written, as the compiler knows how to write so many bytes; what comes
     /// next is written over the rest.
     #[inline(always)]
-    pub(crate) fn put_image<const N: usize>(&mut self, image: &[u8; N], length: usize) {
+    fn put_image<const N: usize>(&mut self, image: &[u8; N], length: usize) {
         let room = self.at.checked_add(N).and_then(|end| self.buffer.get_mut(self.at..end));
         match room.and_then(|room| room.first_chunk_mut::<N>()) {
             Some(slot) if length <= N => {

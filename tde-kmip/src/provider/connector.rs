@@ -1,6 +1,7 @@
 //! From a provider's record to the provider.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -25,14 +26,18 @@ pub struct Connector {
     data_directory: PathBuf,
     overrides: Vec<ProviderOverride>,
     opened: Mutex<Vec<(Provider, Arc<Once>)>>,
+    unreachable: Arc<Unreachable>,
 }
+
+/// Places that could not be reached: each with the cause and what to try.
+type Unreachable = Mutex<BTreeMap<String, (String, Option<String>)>>;
 
 impl Connector {
     /// For the cluster in this data directory, against which relative paths in its records are taken.
     #[must_use]
     pub fn new(data_directory: impl AsRef<Path>) -> Self {
         let data_directory = data_directory.as_ref().to_path_buf();
-        Self { data_directory, overrides: Vec::new(), opened: Mutex::default() }
+        Self { data_directory, overrides: Vec::new(), opened: Mutex::default(), unreachable: Arc::default() }
     }
 
     /// The same with a setting of one provider changed.
@@ -97,7 +102,7 @@ impl ProviderConnector for Connector {
             return Ok(Some(Box::new(Arc::clone(known))));
         }
         let Some(inner) = self.open(provider)? else { return Ok(None) };
-        let once = Arc::new(Once { inner, unreachable: Mutex::new(None) });
+        let once = Arc::new(Once { inner, unreachable: Arc::clone(&self.unreachable) });
         opened.push((provider.clone(), Arc::clone(&once)));
         Ok(Some(Box::new(once)))
     }
@@ -106,13 +111,13 @@ impl ProviderConnector for Connector {
 /// A provider that is not asked for keys again once it could not be reached.
 struct Once {
     inner: Box<dyn KeyProvider>,
-    unreachable: Mutex<Option<(String, Option<String>)>>,
+    unreachable: Arc<Unreachable>,
 }
 
 impl KeyProvider for Once {
     fn principal_key(&self, name: &PrincipalKeyName) -> Result<Option<NamedKey>, ProviderError> {
         let mut unreachable = self.unreachable.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((cause, advice)) = &*unreachable {
+        if let Some((cause, advice)) = unreachable.get(&self.place()) {
             let error = ProviderError::new(self.place(), ProviderErrorKind::Unavailable);
             let error = error.with_source(cause.clone());
             return Err(match advice {
@@ -126,7 +131,7 @@ impl KeyProvider for Once {
         {
             let cause = std::error::Error::source(error);
             let cause = cause.map_or_else(|| "it could not be reached".to_owned(), ToString::to_string);
-            *unreachable = Some((cause, error.advice().map(str::to_owned)));
+            unreachable.insert(self.place(), (cause, error.advice().map(str::to_owned)));
         }
         found
     }
@@ -154,10 +159,7 @@ impl fmt::Debug for Once {
     }
 }
 
-fn options_error(
-    provider: &Provider,
-    error: impl std::error::Error + Send + Sync + 'static,
-) -> ProviderError {
+fn options_error(provider: &Provider, error: impl fmt::Display) -> ProviderError {
     let place = format!("{} provider {} \"{}\"", provider.kind(), provider.id(), provider.name());
-    ProviderError::new(place, ProviderErrorKind::Options).with_source(error)
+    ProviderError::new(place, ProviderErrorKind::Options).with_source(error.to_string())
 }

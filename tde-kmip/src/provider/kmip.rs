@@ -43,7 +43,9 @@ const SOON: i64 = 30 * 24 * 3600;
 #[derive(Debug)]
 pub struct KmipProvider {
     client: Client,
-    settings: KmipSettings,
+    place: String,
+    /// What our own certificate says, if there are settings to read it by.
+    settings: Option<KmipSettings>,
 }
 
 impl KmipProvider {
@@ -52,10 +54,17 @@ impl KmipProvider {
     /// # Errors
     /// [`ProviderErrorKind::Options`].
     pub fn new(settings: KmipSettings) -> Result<Self, ProviderError> {
+        let place = format!("KMIP server {}", settings.servers_text());
         match settings.client() {
-            Ok(client) => Ok(Self { client, settings }),
-            Err(error) => Err(options_error(place(&settings), error)),
+            Ok(client) => Ok(Self { client, place, settings: Some(settings) }),
+            Err(error) => Err(options_error(place, &error)),
         }
+    }
+
+    /// The server behind a client of the application's own; `place` is what messages call it.
+    #[must_use]
+    pub fn with_client(client: Client, place: impl Into<String>) -> Self {
+        Self { client, place: place.into(), settings: None }
     }
 
     /// The client, for what a provider does not do.
@@ -77,11 +86,31 @@ impl KmipProvider {
     fn error(&self, error: Error) -> ProviderError {
         let kind = kind_of(&error);
         let advice = error.advice();
-        let failed = ProviderError::new(self.place(), kind).with_source(error);
+        // Its text says its causes already, which a chain of sources would repeat.
+        let failed = ProviderError::new(self.place(), kind).with_source(error.to_string());
         match advice {
             Some(advice) => failed.with_advice(advice),
             None => failed,
         }
+    }
+
+    /// Why a key was not stored: a server that keeps names unique says so in its own way.
+    fn not_stored(&self, name: &str, error: Error) -> ProviderError {
+        if error.refusal().is_some()
+            && let Ok(ids) = self.locate(name)
+            && let [id, ..] = &*ids
+        {
+            let what = format!("another client registered \"{name}\" at the same time, as {id}");
+            return self.failed(ProviderErrorKind::Exists, what);
+        }
+        let unknown = error.may_have_happened();
+        let failed = self.error(error);
+        if !unknown {
+            return failed;
+        }
+        failed.with_advice(format!(
+            "the server may have stored the key: look with `tde kmip locate --name {name}` before it is done again"
+        ))
     }
 
     /// Several keys have the name: `pg_tde` refuses them all, and so do we.
@@ -119,7 +148,7 @@ impl KeyProvider for KmipProvider {
     }
 
     fn place(&self) -> String {
-        place(&self.settings)
+        self.place.clone()
     }
 
     fn store(&self, name: &PrincipalKeyName, key: &PrincipalKey) -> Result<(), ProviderError> {
@@ -130,18 +159,10 @@ impl KeyProvider for KmipProvider {
         let usage = CryptographicUsageMask::ENCRYPT | CryptographicUsageMask::DECRYPT;
         let registered =
             self.client.register_symmetric_key(text, key.expose_bytes(), CryptographicAlgorithm::AES, usage);
-        let own = registered.map_err(|error| {
-            let unknown = error.may_have_happened();
-            let failed = self.error(error);
-            if unknown {
-                failed.with_advice(format!(
-                    "the server may have stored the key: look with `tde kmip locate --name {text}` before it is \
-                     done again"
-                ))
-            } else {
-                failed
-            }
-        })?;
+        let own = match registered {
+            Ok(own) => own,
+            Err(error) => return Err(self.not_stored(text, error)),
+        };
         // KMIP has no "only if the name is free". Whoever registered the same name meanwhile sees two keys as well.
         let ids = self.locate(text)?;
         if ids.len() < 2 {
@@ -193,12 +214,13 @@ impl KeyProvider for KmipProvider {
         let facts = self.client.connect().map_err(|error| self.error(error))?;
         let mut check = ProviderCheck::new();
         describe(&facts, &mut check);
-        match self.settings.identity() {
-            Ok(Some(identity)) => certificate("client certificate", identity.certificate(), &mut check),
-            Ok(None) => {
+        match self.settings.as_ref().map(KmipSettings::identity).transpose() {
+            Ok(None) => {}
+            Ok(Some(Some(identity))) => certificate("client certificate", identity.certificate(), &mut check),
+            Ok(Some(None)) => {
                 check.warn("client certificate", "none is shown: few servers know their clients otherwise")
             }
-            Err(error) => return Err(options_error(self.place(), error)),
+            Err(error) => return Err(options_error(self.place(), &error)),
         }
         match self.client.query(&[QueryFunction::QUERY_OPERATIONS]) {
             Ok(server) if server.operations.is_empty() => {}
@@ -261,12 +283,8 @@ fn raw_key(found: &Retrieved) -> Result<Option<PrincipalKey>, &'static str> {
     Ok(found.key_material().and_then(|bytes| PrincipalKey::from_slice(bytes).ok()))
 }
 
-fn place(settings: &KmipSettings) -> String {
-    format!("KMIP server {}", settings.servers_text())
-}
-
-fn options_error(place: String, error: SettingsError) -> ProviderError {
-    ProviderError::new(place, ProviderErrorKind::Options).with_source(error)
+fn options_error(place: String, error: &SettingsError) -> ProviderError {
+    ProviderError::new(place, ProviderErrorKind::Options).with_source(error.to_string())
 }
 
 fn kind_of(error: &Error) -> ProviderErrorKind {

@@ -43,17 +43,20 @@ impl VaultProvider {
     /// The store behind these settings. Certificates are read, nothing is connected.
     ///
     /// # Errors
-    /// [`ProviderErrorKind::Options`].
+    /// [`ProviderErrorKind::Options`](tde_keyfile::provider::ProviderErrorKind::Options).
     pub fn new(settings: VaultSettings) -> Result<Self, ProviderError> {
         match Transport::new(&settings) {
             Ok(transport) => Ok(Self { settings, transport }),
-            Err(error) => Err(ProviderError::new(place(&settings), error.kind()).with_source(error)),
+            Err(error) => {
+                Err(ProviderError::new(place(&settings), error.kind()).with_source(error.to_string()))
+            }
         }
     }
 
     fn error(&self, error: VaultError) -> ProviderError {
         let (kind, advice) = (error.kind(), error.advice());
-        let failed = ProviderError::new(self.place(), kind).with_source(error);
+        // Its text says its causes already, which a chain of sources would repeat.
+        let failed = ProviderError::new(self.place(), kind).with_source(error.to_string());
         match advice {
             Some(advice) => failed.with_advice(advice),
             None => failed,

@@ -25,7 +25,7 @@ pub(crate) struct ListArgs {
 }
 
 pub(super) fn run(args: &ListArgs) -> Result<Status, Failure> {
-    let cluster = open::cluster(&args.cluster)?;
+    let cluster = open::cluster_offline(&args.cluster)?;
     let mut status = Status::Good;
     let mut rows = Vec::new();
     for file in cluster.providers() {
