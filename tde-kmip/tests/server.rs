@@ -1,4 +1,6 @@
 //! The key server on its socket: who gets in, what a bad peer can do, and how it ends.
+// A helper of tests fails the test that called it.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 #![cfg(all(feature = "client", feature = "server"))]
 
 #[path = "common/certificates.rs"]

@@ -166,7 +166,6 @@ fn read_request(stream: &mut impl Read) -> io::Result<Request> {
     Ok(Request { line, headers, body })
 }
 
-
 fn errors(status: u16, text: &str) -> Answer {
     json(status, &serde_json::json!({ "errors": [text] }))
 }
