@@ -16,13 +16,16 @@ pub const TOKEN: &str = "hvs.stand-in";
 /// The mount that there is.
 pub const MOUNT: &str = "tde/keys";
 
+/// Status, headers and body of an answer.
+pub type Answer = (u16, Vec<(String, String)>, Vec<u8>);
+
 /// How the server behaves.
 #[derive(Debug, Clone, Default)]
 pub struct Behaviour {
     /// A namespace that requests must name.
     pub namespace: Option<String>,
     /// Answers everything with this status, these headers and this body.
-    pub always: Option<(u16, Vec<(String, String)>, Vec<u8>)>,
+    pub always: Option<Answer>,
     /// What `sys/mounts` says: the type and the version; a refusal unless given.
     pub mount: Option<(String, Option<String>)>,
     /// Waits this long before each byte of an answer.
@@ -162,8 +165,6 @@ fn read_request(stream: &mut impl Read) -> io::Result<Request> {
     stream.read_exact(&mut body)?;
     Ok(Request { line, headers, body })
 }
-
-type Answer = (u16, Vec<(String, String)>, Vec<u8>);
 
 fn errors(status: u16, text: &str) -> Answer {
     json(status, &serde_json::json!({ "errors": [text] }))

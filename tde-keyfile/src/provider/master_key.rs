@@ -42,7 +42,7 @@ pub struct MasterKeyProvider {
 
 enum Form {
     Locked { path: PathBuf, options: OpenOptions, state: Mutex<State> },
-    Unlocked { directory: PathBuf, file: KeyFile },
+    Unlocked { directory: PathBuf, file: Box<KeyFile> },
 }
 
 /// The source, and the key once it was had: nobody wants to type a passphrase twice.
@@ -70,7 +70,7 @@ impl MasterKeyProvider {
     pub fn unlocked(name: PrincipalKeyName, directory: impl Into<PathBuf>) -> Self {
         let directory = directory.into();
         let storage = DiskStorage::new();
-        let file = KeyFile::new(name, UnlockedKey::new(&storage, &directory).hex_path());
+        let file = Box::new(KeyFile::new(name, UnlockedKey::new(&storage, &directory).hex_path()));
         Self { name, form: Form::Unlocked { directory, file } }
     }
 

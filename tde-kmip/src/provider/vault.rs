@@ -110,7 +110,7 @@ impl KeyProvider for VaultProvider {
             let answer = self.get(&self.data_path(name)?)?;
             match answer.status {
                 404 => Ok(None),
-                200..=299 => decode(&*answer::key(&answer.body)?).map(Some),
+                200..=299 => decode(&answer::key(&answer.body)?).map(Some),
                 _ => Err(answer.failure()),
             }
         };
