@@ -2,6 +2,7 @@
 //!
 //! A command's own options stand beside the command, in `command/`.
 
+mod cipher;
 mod key;
 mod output;
 mod scope;
@@ -13,14 +14,15 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
+pub(crate) use cipher::CipherArg;
 pub(crate) use key::{KeyArgs, TargetKeyArgs};
 pub(crate) use output::OutputArgs;
 pub(crate) use scope::ScopeArg;
 
 use crate::command::wal::restore;
 use crate::command::{
-    completions, doctor, inspect, kmip, man, master_key, provider, relation, repair, rotate, upgrade, verify,
-    wal,
+    completions, demo, doctor, inspect, keyring, kmip, layout, man, master_key, provider, relation, repair,
+    rotate, scope as scope_command, upgrade, verify, wal,
 };
 use crate::failure::Failure;
 
@@ -39,8 +41,8 @@ Examples:
 /// Look into, verify, decrypt and re-key PostgreSQL data directories encrypted with pg_tde
 ///
 /// Works on the files alone: no server has to run, and a copy of a few files beside `pg_tde/` is
-/// enough. Only `rotate`, `provider`, `upgrade` and `repair` change a data directory; they want the server
-/// stopped, and have `--dry-run`. Nothing prints key material.
+/// enough. Only `relation encrypt`, `relation rekey`, `rotate`, `scope`, `provider`, `upgrade` and `repair` change a
+/// data directory; they want the server stopped, and have `--dry-run`. Nothing prints key material.
 #[derive(Debug, Parser)]
 #[command(
     name = "tde",
@@ -74,13 +76,20 @@ pub(crate) enum Command {
     Wal(wal::WalCommand),
     Rotate(rotate::RotateArgs),
     #[command(subcommand)]
+    Scope(scope_command::ScopeCommand),
+    #[command(subcommand)]
     Provider(provider::ProviderCommand),
+    #[command(subcommand)]
+    Keyring(keyring::KeyringCommand),
     Upgrade(upgrade::UpgradeArgs),
     Repair(repair::RepairArgs),
+    #[command(subcommand)]
+    Layout(layout::LayoutCommand),
     #[command(subcommand)]
     MasterKey(master_key::MasterKeyCommand),
     #[command(subcommand)]
     Kmip(kmip::KmipCommand),
+    Demo(demo::DemoArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }

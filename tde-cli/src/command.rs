@@ -2,15 +2,19 @@
 
 pub(crate) mod completions;
 mod decrypt;
+pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod inspect;
+pub(crate) mod keyring;
 pub(crate) mod kmip;
+pub(crate) mod layout;
 pub(crate) mod man;
 pub(crate) mod master_key;
 pub(crate) mod provider;
 pub(crate) mod relation;
 pub(crate) mod repair;
 pub(crate) mod rotate;
+pub(crate) mod scope;
 pub(crate) mod upgrade;
 pub(crate) mod verify;
 pub(crate) mod version;
@@ -36,12 +40,16 @@ pub(crate) fn run(cli: Cli) -> Result<Status, Failure> {
         Command::Inspect(args) => inspect::run(&args),
         Command::Verify(args) => verify::run(&args, cli.verbose > 0),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Relation(command) => relation::run(&command),
         Command::Wal(command) => wal::run(&command),
         Command::Rotate(args) => rotate::run(&args),
+        Command::Scope(command) => scope::run(&command),
+        Command::Keyring(command) => keyring::run(&command),
         Command::Provider(command) => provider::run(&command),
         Command::Upgrade(args) => upgrade::run(&args),
         Command::Repair(args) => repair::run(&args),
+        Command::Layout(command) => layout::run(&command),
         Command::MasterKey(command) => master_key::run(&command),
         Command::Kmip(command) => kmip::run(&command),
         Command::Completions(args) => completions::run(&args),

@@ -9,12 +9,16 @@ use tde_core::PrincipalKey;
 use tde_keyfile::PrincipalKeyName;
 use tde_keyfile::edit::{Edit, EditError, EditOptions, Editor, KeyFiles, Step, ensure_stopped};
 use tde_keyfile::provider::{KeyProvider, ProviderError, ProviderErrorKind};
-use tde_keyfile::storage::{After, Before, Change, DiskStorage, Recovery};
+use tde_keyfile::storage::{After, Before, Change, DiskStorage, Error, Recovery};
 
 use crate::args::ClusterArgs;
+use crate::command::layout::refuse_one_file;
 use crate::failure::{Failure, Status};
 use crate::open;
 use crate::output::{self, GOOD, HEADING, Printer, WARNING};
+
+/// How many files are named for people; a rotation may change thousands.
+const SHOWN_FILES: usize = 40;
 
 /// Options of every command that writes.
 #[derive(Args, Debug)]
@@ -53,14 +57,14 @@ pub(crate) struct NewKey {
 }
 
 impl NewKey {
-    fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         match &self.keyring {
             Some(keyring) => format!("keyring file {}", keyring.display()),
             None => self.provider.place(),
         }
     }
 
-    fn store(&self) -> Result<(), Failure> {
+    pub(crate) fn store(&self) -> Result<(), Failure> {
         self.provider.store(&self.name, &self.key).map_err(|error| failure(error.into()))
     }
 }
@@ -94,6 +98,7 @@ pub(crate) fn carry_out(
     plan: impl FnOnce(&KeyFiles) -> Result<Planned, Failure>,
 ) -> Result<Status, Failure> {
     let storage = DiskStorage::new();
+    refuse_one_file(data_directory)?;
     let (planned, editor) = if write.dry_run {
         ensure_stopped(&storage, data_directory, options).map_err(failure)?;
         (plan(&KeyFiles::preview(&storage, data_directory, &options.keys).map_err(failure)?)?, None)
@@ -101,12 +106,19 @@ pub(crate) fn carry_out(
         let editor = Editor::open(&storage, data_directory, options).map_err(failure)?;
         (plan(editor.files())?, Some(editor))
     };
-    let report = report(data_directory, write, operation, &planned, editor.as_ref());
-    let left_alone = planned.edit.steps().iter().any(|step| matches!(step, Step::LeftAlone { .. }));
     let recovery = editor.as_ref().map(|editor| editor.recovery().clone()).unwrap_or(Recovery::Nothing);
     let Planned { edit, new_key } = planned;
-    let (steps, place) = (edit.steps().to_vec(), new_key.as_ref().map(NewKey::place));
-    let changes: Vec<_> = edit.plan().changes().iter().map(ToString::to_string).collect();
+    let outcome = Outcome {
+        data_directory,
+        operation,
+        recovery,
+        keyring: new_key.as_ref().and_then(|key| key.keyring.clone()),
+        new_key_place: new_key.as_ref().map(NewKey::place),
+        steps: edit.steps().to_vec(),
+        changes: Outcome::changes(&edit),
+        more: Vec::new(),
+    };
+    let place = &outcome.new_key_place;
     if let Some(editor) = editor {
         // The key first: files that name a key which is nowhere would be lost.
         if let Some(new_key) = new_key {
@@ -115,7 +127,7 @@ pub(crate) fn carry_out(
         if !edit.is_empty() {
             editor.apply(edit).map_err(|error| {
                 let failed = failure(error);
-                match &place {
+                match place {
                     Some(place) => failed.advise(format!(
                         "the new principal key is in {place} already: repeat the command without `--create`"
                     )),
@@ -123,14 +135,47 @@ pub(crate) fn carry_out(
                 }
             })?;
         }
+    } else {
+        edit.rehearse(&storage, data_directory).map_err(failure)?;
     }
+    say(write, &outcome)
+}
+
+/// What was done, or would be.
+pub(crate) struct Outcome<'a> {
+    pub(crate) data_directory: &'a Path,
+    pub(crate) operation: &'a str,
+    pub(crate) recovery: Recovery,
+    /// The keyring file that a new principal key goes to.
+    pub(crate) keyring: Option<PathBuf>,
+    /// What and where the provider is that a new principal key goes to.
+    pub(crate) new_key_place: Option<String>,
+    pub(crate) steps: Vec<Step>,
+    /// Each file that changes, for people and for programs.
+    pub(crate) changes: Vec<(String, Value)>,
+    /// What else the document tells.
+    pub(crate) more: Vec<(&'static str, String)>,
+}
+
+impl Outcome<'_> {
+    pub(crate) fn changes(edit: &Edit) -> Vec<(String, Value)> {
+        edit.plan().changes().iter().map(|change| (change.to_string(), file(change))).collect()
+    }
+}
+
+/// Says what was done, or would be.
+///
+/// # Errors
+/// If standard output cannot be written to.
+pub(crate) fn say(write: &WriteArgs, outcome: &Outcome<'_>) -> Result<Status, Failure> {
+    let Outcome { recovery, new_key_place, steps, changes, .. } = outcome;
     let mut out = Printer::new();
     if write.json {
-        serde_json::to_writer_pretty(&mut out, &report)?;
+        serde_json::to_writer_pretty(&mut out, &report(write, outcome))?;
         writeln!(out)?;
     } else {
-        print_recovery(&mut out, &recovery)?;
-        if let Some(place) = &place {
+        print_recovery(&mut out, recovery)?;
+        if let Some(place) = new_key_place {
             writeln!(out, "add the new principal key to {}", output::printable(place))?;
         }
         for step in steps.iter().filter(|step| !step.is_warning()) {
@@ -141,14 +186,18 @@ pub(crate) fn carry_out(
         } else {
             let tense = if write.dry_run { "dry run, would" } else { "done" };
             writeln!(out, "{HEADING}{tense}:{HEADING:#}")?;
-            for change in &changes {
+            for (change, _) in changes.iter().take(SHOWN_FILES) {
                 writeln!(out, "  {change}")?;
+            }
+            if changes.len() > SHOWN_FILES {
+                writeln!(out, "  and {} more files (`--json` names them)", changes.len() - SHOWN_FILES)?;
             }
         }
     }
     for step in steps.iter().filter(|step| step.is_warning()) {
         output::warning(output::printable(&step.to_string()), None);
     }
+    let left_alone = steps.iter().any(|step| matches!(step, Step::LeftAlone { .. }));
     Ok(if left_alone { Status::Wrong } else { Status::Good })
 }
 
@@ -167,38 +216,35 @@ fn print_recovery(out: &mut Printer, recovery: &Recovery) -> Result<(), Failure>
     Ok(())
 }
 
-fn report(
-    data_directory: &Path,
-    write: &WriteArgs,
-    operation: &str,
-    planned: &Planned,
-    editor: Option<&Editor<'_>>,
-) -> Value {
-    let steps: Vec<_> = planned
-        .edit
-        .steps()
+fn report(write: &WriteArgs, outcome: &Outcome<'_>) -> Value {
+    let steps: Vec<_> = outcome
+        .steps
         .iter()
         .map(|step| json!({"action": step.action(), "description": step.to_string(), "warning": step.is_warning()}))
         .collect();
-    let recovered = editor.and_then(|editor| match editor.recovery() {
+    let recovered = match &outcome.recovery {
         Recovery::Completed { description, .. } => {
             Some(json!({"outcome": "completed", "change": description}))
         }
         Recovery::Undone { description } => Some(json!({"outcome": "undone", "change": description})),
         Recovery::Abandoned { description } => Some(json!({"outcome": "abandoned", "change": description})),
         _ => None,
-    });
-    json!({
+    };
+    let mut report = json!({
         "schema": "tde.edit/1",
-        "operation": operation,
-        "data_directory": data_directory.display().to_string(),
+        "operation": outcome.operation,
+        "data_directory": outcome.data_directory.display().to_string(),
         "dry_run": write.dry_run,
         "recovered": recovered,
-        "keyring": planned.new_key.as_ref().and_then(|key| key.keyring.as_ref()).map(|path| path.display().to_string()),
-        "new_key_place": planned.new_key.as_ref().map(NewKey::place),
+        "keyring": outcome.keyring.as_ref().map(|keyring| keyring.display().to_string()),
+        "new_key_place": outcome.new_key_place,
         "steps": steps,
-        "files": planned.edit.plan().changes().iter().map(file).collect::<Vec<_>>(),
-    })
+        "files": outcome.changes.iter().map(|(_, file)| file).collect::<Vec<_>>(),
+    });
+    for (name, value) in &outcome.more {
+        report[*name] = value.as_str().into();
+    }
+    report
 }
 
 fn file(change: &Change) -> Value {
@@ -225,7 +271,10 @@ pub(crate) fn failure(error: EditError) -> Failure {
     let failure = match error {
         EditError::Scope(error) => return open::scope_failure(error),
         EditError::Provider(error) => return provider_failure(error),
-        error @ (EditError::Format { .. } | EditError::InvalidRange { .. }) => Failure::new(error).wrong(),
+        error @ (EditError::Format { .. }
+        | EditError::InvalidRange { .. }
+        | EditError::RelationLength { .. }
+        | EditError::Storage(Error::Content { .. })) => Failure::new(error).wrong(),
         error => Failure::new(error),
     };
     match advice {

@@ -1,11 +1,12 @@
 //! Cleans up when the command is interrupted.
 //!
 //! SIGHUP, SIGINT, SIGQUIT and SIGTERM are taken by a thread that passes them on to the command that runs
-//! for us, if there is one, and removes every registered temporary file and directory. Then it lets the
-//! signal end the process as it would have, so that the caller sees how it died.
+//! for us, if there is one, removes every registered temporary file and directory, and gives the terminal the modes
+//! back that it had before a passphrase was asked for. Then it lets the signal end the process as it would have, so that the caller sees how it died.
 
 use std::collections::BTreeSet;
-use std::io;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
@@ -31,6 +33,8 @@ struct Unfinished {
     child: Option<Pid>,
     /// Ends a server in good order.
     server: Option<ServerHandle>,
+    /// The terminal, while it shows nothing of what is typed, and its modes before that.
+    terminal: Option<(File, Termios)>,
 }
 
 static UNFINISHED: Mutex<Unfinished> = Mutex::new(Unfinished {
@@ -38,6 +42,7 @@ static UNFINISHED: Mutex<Unfinished> = Mutex::new(Unfinished {
     directories: BTreeSet::new(),
     child: None,
     server: None,
+    terminal: None,
 });
 
 /// Starts the thread that waits for signals.
@@ -68,6 +73,11 @@ impl Unfinished {
     fn end(&self, signal: i32) {
         if let (Some(child), Some(signal)) = (self.child, Signal::from_named_raw(signal)) {
             let _ = kill_process(child, signal);
+        }
+        if let Some((terminal, modes)) = &self.terminal {
+            let _ = tcsetattr(terminal, OptionalActions::Now, modes);
+            // The prompt's line ends here.
+            let _ = (&*terminal).write_all(b"\n");
         }
         for path in &self.files {
             let _ = std::fs::remove_file(path);
@@ -142,6 +152,18 @@ pub(crate) fn run_registered(spawn: impl FnOnce() -> io::Result<Child>) -> io::R
     let mut unfinished = lock();
     unfinished.child = None;
     child.wait()
+}
+
+/// Runs `ask`, which switches the terminal's echo off. A signal that comes meanwhile switches it on again.
+pub(crate) fn with_hidden_input<T>(ask: impl FnOnce() -> T) -> T {
+    let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").ok();
+    lock().terminal = terminal.and_then(|terminal| {
+        let modes = tcgetattr(&terminal).ok()?;
+        Some((terminal, modes))
+    });
+    let answer = ask();
+    lock().terminal = None;
+    answer
 }
 
 /// Signals that the caller has switched off for us (`nohup`, a shell's background jobs); they stay off.

@@ -13,6 +13,7 @@ use tde_keyfile::{NameError, PrincipalKeyName, ProviderName};
 use tde_kmip::provider::Connector;
 
 use crate::args::{ClusterArgs, KeyArgs};
+use crate::command::layout::refuse_one_file;
 use crate::command::master_key::passphrase::Asker;
 use crate::failure::Failure;
 use crate::output;
@@ -26,8 +27,18 @@ pub(crate) const KEY_ADVICE: &str =
 /// # Errors
 /// If there is no `pg_tde/`, or a file named by an option cannot be read.
 pub(crate) fn cluster(args: &ClusterArgs) -> Result<Cluster, Failure> {
-    let cluster = Cluster::open(&args.data_directory, &options(&args.keys, &args.data_directory)?)
-        .map_err(cluster_failure(args))?;
+    cluster_with(args, &options(&args.keys, &args.data_directory)?)
+}
+
+/// The same with options that are used again, so that providers stay connected.
+///
+/// # Errors
+/// As [`cluster`].
+pub(crate) fn cluster_with(args: &ClusterArgs, options: &OpenOptions) -> Result<Cluster, Failure> {
+    let cluster = Cluster::open(&args.data_directory, options).map_err(cluster_failure(args))?;
+    if cluster.scopes().len() == 0 {
+        refuse_one_file(&args.data_directory)?;
+    }
     warn_of_unused(&cluster, &args.keys)?;
     Ok(cluster)
 }
@@ -50,7 +61,11 @@ fn cluster_failure(args: &ClusterArgs) -> impl FnOnce(ClusterError) -> Failure {
 /// # Errors
 /// As [`cluster`].
 pub(crate) fn cluster_offline(args: &ClusterArgs) -> Result<Cluster, Failure> {
-    Cluster::open(&args.data_directory, &OpenOptions::new()).map_err(cluster_failure(args))
+    let cluster = Cluster::open(&args.data_directory, &OpenOptions::new()).map_err(cluster_failure(args))?;
+    if cluster.scopes().len() == 0 {
+        refuse_one_file(&args.data_directory)?;
+    }
+    Ok(cluster)
 }
 
 /// Says which providers could not be asked for keys, and why, once each.

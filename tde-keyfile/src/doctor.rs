@@ -38,9 +38,11 @@ mod wal;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cluster::{Cluster, OpenOptions};
+use crate::storage::DiskStorage;
+use crate::store::{Layout, layout_of};
 use crate::verify::Inventory;
 
 use server::Server;
@@ -205,21 +207,46 @@ pub fn examine(
     server::check(&mut checks, server);
     configuration::check(&mut checks, &settings);
     wal::check(&mut checks, cluster, &settings, server);
-    keys::check(&mut checks, cluster);
-    providers::check(&mut checks, cluster, keys);
-    old_keys::check(&mut checks, cluster, keys);
+    let readable = layout(&mut checks, directory);
+    if readable {
+        keys::check(&mut checks, cluster);
+        providers::check(&mut checks, cluster, keys);
+        old_keys::check(&mut checks, cluster, keys);
+    }
     #[cfg(feature = "passphrase")]
     master_key::check(&mut checks, cluster, options);
     access::check(&mut checks, cluster, keys, server);
-    relations::check(
-        &mut checks,
-        &relations::Subject { cluster, keys, inventory: &inventory, settings: &settings, server },
-        options.every_page,
-        progress,
-    );
+    if readable {
+        relations::check(
+            &mut checks,
+            &relations::Subject { cluster, keys, inventory: &inventory, settings: &settings, server },
+            options.every_page,
+            progress,
+        );
+    }
     leftovers::check(&mut checks, cluster);
     host::check(&mut checks, &options.host, server);
     checks
+}
+
+/// Whether the key files are laid out as a server reads them; what has to be known of the other layout if not.
+fn layout(checks: &mut Vec<Check>, directory: &Path) -> bool {
+    const ID: &str = "layout";
+    match layout_of(&DiskStorage::new(), directory) {
+        Ok(Some(Layout::OneFilePerRelation)) => {
+            checks.push(Check::failure(
+                ID,
+                "one key file for each relation, which no server reads: to it, everything is plaintext",
+                "check these keys with `tde layout verify`; before a server starts, convert them with `tde layout convert`",
+            ));
+            false
+        }
+        Err(error) => {
+            checks.push(Check::failure(ID, error.to_string(), "keep the files of one layout in pg_tde/"));
+            true
+        }
+        Ok(_) => true,
+    }
 }
 
 /// Adds an item that passes, unless one with its id has been added since there were `before` items.

@@ -73,7 +73,7 @@ pub use files::KeyFiles;
 pub(crate) use import::write_contents;
 pub use keyring::KeyringEdit;
 pub use principal_key::NewPrincipalKey;
-pub(crate) use principal_key::{fetch_key, find_provider};
+pub(crate) use principal_key::{fetch_key, find_provider, key_provider, keyring_path};
 pub use providers::KeyCheck;
 pub use reencrypt::ReencryptOptions;
 pub use relation_files::RelationFiles;

@@ -55,7 +55,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use std::path::Path;
 
-use tde_core::InternalKey;
+use tde_core::{Cipher, InternalKey};
 use tde_wal::{Location, RangeEntry, RangeKind};
 
 use crate::cluster::Provider;
@@ -236,6 +236,8 @@ pub struct ScopeSummary {
     pub scope: Oid,
     /// Its principal key, if it has one and its file can be read.
     pub principal_key: Option<PrincipalKeyInfo>,
+    /// The cipher of that key: as its file says, or as it was found.
+    pub cipher: Option<Cipher>,
     /// How many files of relations, or entries, or ranges it has.
     pub keys: usize,
     /// Why the scope cannot be opened.

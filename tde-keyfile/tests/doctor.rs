@@ -389,3 +389,13 @@ fn old_principal_keys_are_named_and_torn_keyrings_fail() {
     patient.edit("keys/global.per", |bytes| bytes.push(0));
     patient.expect("old-principal-keys", Status::Failure, "inside a record");
 }
+
+#[test]
+fn the_layout_that_no_server_reads_is_told() {
+    let patient = Patient::healthy();
+    fs::remove_dir_all(patient.path("data/pg_tde")).unwrap();
+    fs::create_dir_all(patient.path("data/pg_tde/16477")).unwrap();
+    patient.write("data/pg_tde/16477/16667.key", "x");
+    patient.expect("layout", Status::Failure, "no server reads");
+    assert!(patient.examine().iter().all(|check| check.id != "relation-ciphertext"));
+}

@@ -242,6 +242,24 @@ fn another_provider_under_the_same_number_is_not_asked() {
     );
 }
 
+/// As a backup of a single table is put back.
+#[test]
+fn a_relations_file_is_read_without_the_rest_of_its_database() {
+    let keys = Keys::new();
+    let full = full(&keys, Layout::OneFilePerRelation);
+    let storage = ForgettingStorage::new();
+    storage.put(RELATION, &full.get(RELATION).unwrap());
+    let store = OneFileStore::open(&storage, Path::new(ROOT), &keys.options()).unwrap();
+    let key =
+        |store: &OneFileStore<'_>| edit::shown(&store.relation_key(&at(5, 1663, 100)).unwrap().unwrap());
+    let whole = OneFileStore::open(&full, Path::new(ROOT), &keys.options()).unwrap();
+    assert_eq!(key(&store), key(&whole));
+    let (error, text) = only(&keys, &storage);
+    assert!(matches!(error, EditError::NoScopeFile { .. }), "{text}");
+    assert!(text.starts_with("pg_tde/5/database_key.key is missing"), "{text}");
+    assert!(matches!(store.contents(), Err(EditError::NoScopeFile { .. })));
+}
+
 /// On the file system of this machine.
 #[test]
 fn links_directories_and_refusals_of_the_system_are_named_and_lose_nothing() {

@@ -97,7 +97,8 @@ struct Target {
 impl Target {
     fn new(client: Client) -> Self {
         let usage = CryptographicUsageMask::ENCRYPT.union(CryptographicUsageMask::DECRYPT);
-        let id = client.register_symmetric_key("bench", &[7; 32], CryptographicAlgorithm::AES, usage).unwrap();
+        let id =
+            client.register_symmetric_key("bench", &[7; 32], CryptographicAlgorithm::AES, usage).unwrap();
         Self { client, id, kept: Times::default(), anew: Times::default() }
     }
 
@@ -128,7 +129,11 @@ fn main() -> ExitCode {
         let identity = Identity::from_pem(issued.chain.as_bytes(), issued.key.as_bytes(), None).unwrap();
         let tls = ClientTls::new().authorities_pem(authority.pem().as_bytes()).unwrap().identity(identity);
         // One version: what negotiating costs is the same with every server.
-        Client::builder(tls.build().unwrap()).server(address).versions([ProtocolVersion::V1_2]).build().unwrap()
+        Client::builder(tls.build().unwrap())
+            .server(address)
+            .versions([ProtocolVersion::V1_2])
+            .build()
+            .unwrap()
     };
     let folder = tempfile::tempdir().unwrap();
     let master = MasterKey::from_bytes(&[1; 32]);

@@ -25,6 +25,8 @@
 //!   Vault secret, or another KMIP key that then keeps both from being found.
 //! - Tokens are not sent on to other hosts when a Vault server redirects.
 
+#[cfg(unix)]
+mod certificates;
 mod connector;
 mod kmip;
 mod overrides;
@@ -32,6 +34,8 @@ mod settings;
 #[cfg(feature = "vault")]
 mod vault;
 
+#[cfg(unix)]
+pub use self::certificates::certificate_checks;
 #[cfg(feature = "vault")]
 pub use self::vault::{VaultError, VaultProvider, VaultSettings};
 pub use self::{

@@ -1,9 +1,12 @@
 //! Servers that misbehave, and networks: clear errors, bounded memory, no wait beyond the time given.
 #![cfg(all(feature = "client", feature = "server"))]
+// A test reports by panicking.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 #[path = "common/bad_server.rs"]
 mod bad_server;
 #[path = "common/certificates.rs"]
+#[allow(dead_code)] // Shared with tests that need the rest.
 mod certificates;
 #[path = "common/memory.rs"]
 mod memory;

@@ -1,6 +1,8 @@
 //! The client against PyKMIP's server: every operation that it has, in every version that it speaks, over TLS with
 //! right, wrong and missing certificates, and across a restart.
 #![cfg(feature = "client")]
+// A test reports by panicking.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 #[path = "common/certificates.rs"]
 mod certificates;
@@ -117,7 +119,7 @@ fn keys_live_and_die(client: &Client, version: ProtocolVersion) {
         let label = format!("{label} {length}");
         let id = client.register_symmetric_key(&label, &key, AES, usage).unwrap();
         let found = client.locate_by_name(&label, ObjectType::SYMMETRIC_KEY).unwrap();
-        assert_eq!(found.unique_identifiers, [id.clone()]);
+        assert_eq!(found.unique_identifiers, [id.as_str()]);
         let got = client.get(&id).unwrap();
         assert_eq!(got.key_material(), Some(key.as_slice()));
         assert_eq!((got.unique_identifier(), got.object_type()), (id.as_str(), ObjectType::SYMMETRIC_KEY));

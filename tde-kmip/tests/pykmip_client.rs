@@ -49,8 +49,12 @@ impl Served {
         let server = Server::bind("127.0.0.1:0", &tls.build().unwrap(), engine, Limits::default()).unwrap();
         let (address, handle) = (server.local_addr().unwrap(), server.handle());
         thread::spawn(|| server.run());
-        let served =
-            Self { folder: tempfile::tempdir().unwrap(), authority, port: address.port().to_string(), handle };
+        let served = Self {
+            folder: tempfile::tempdir().unwrap(),
+            authority,
+            port: address.port().to_string(),
+            handle,
+        };
         std::fs::write(served.file("ca.pem"), served.authority.pem()).unwrap();
         Some(served)
     }

@@ -1,6 +1,8 @@
 //! Recorded exchanges of real clients and servers, replayed: the recorded payloads go through the client, which must
 //! ask as the recorded client did, and make of the recorded response what an independent decoder found in it.
 #![cfg(feature = "client")]
+// A test reports by panicking.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 #[path = "common/memory.rs"]
 mod memory;
@@ -23,13 +25,15 @@ use tde_kmip_codec::{
     ttlv::{Leniency, Options},
 };
 
+/// Status and reason of each item.
+type Results = Vec<(String, Option<String>)>;
+
 /// One request and its response, with what an independent decoder says of the results.
 struct Recorded {
     name: String,
     request: Vec<u8>,
     response: Vec<u8>,
-    /// Status and reason of each item.
-    results: Vec<(String, Option<String>)>,
+    results: Results,
     tree: Option<Json>,
 }
 
@@ -85,7 +89,7 @@ fn recorded(root: &Path) -> Vec<Recorded> {
     all
 }
 
-fn results_of(json: &Json) -> Vec<(String, Option<String>)> {
+fn results_of(json: &Json) -> Results {
     match json["results"].as_array() {
         Some(results) => {
             results.iter().map(|result| (text(&result["status"]).unwrap(), text(&result["reason"]))).collect()
@@ -159,7 +163,7 @@ fn shown(refusal: &Refusal) -> (String, Option<String>) {
 }
 
 /// Asks what was asked; `None` if the client cannot say it (a version or a field that the standard does not have).
-fn replay(recorded: &Recorded) -> Option<Result<Vec<(String, Option<String>)>, String>> {
+fn replay(recorded: &Recorded) -> Option<Result<Results, String>> {
     let request = RequestMessage::decode_with(&recorded.request, lenient(), &mut |_| {}).ok()?;
     let payloads: Vec<RequestPayload<'_>> = request.batch_items.iter().map(|item| item.payload).collect();
     let version = request.header.protocol_version;

@@ -16,7 +16,7 @@ pub const TOKEN: &str = "hvs.stand-in";
 /// The mount that there is.
 pub const MOUNT: &str = "tde/keys";
 
-/// Status, headers and body of an answer.
+/// An answer: status, headers, body.
 pub type Answer = (u16, Vec<(String, String)>, Vec<u8>);
 
 /// How the server behaves.
@@ -24,7 +24,7 @@ pub type Answer = (u16, Vec<(String, String)>, Vec<u8>);
 pub struct Behaviour {
     /// A namespace that requests must name.
     pub namespace: Option<String>,
-    /// Answers everything with this status, these headers and this body.
+    /// Answers everything with this.
     pub always: Option<Answer>,
     /// What `sys/mounts` says: the type and the version; a refusal unless given.
     pub mount: Option<(String, Option<String>)>,

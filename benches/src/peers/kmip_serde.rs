@@ -96,6 +96,7 @@ pub mod read {
 
     /// Request Payload.
     #[derive(Debug, Deserialize)]
+    #[allow(clippy::large_enum_variant)] // As the peer's own types are.
     pub enum RequestPayload {
         /// Of Register.
         #[serde(rename = "if 0x42005C==0x00000003")]

@@ -11,6 +11,7 @@
 mod core;
 mod kmip;
 mod kmip_client;
+mod kmip_server;
 
 pub use core::{keystream, page_cipher};
 pub use kmip::{
@@ -18,6 +19,7 @@ pub use kmip::{
     kmip_xml, same_as_kmip_ttlv,
 };
 pub use kmip_client::kmip_client;
+pub use kmip_server::kmip_server;
 
 pub use tde_keyfile::fuzzing::one_file::{one_file_keys, one_file_sealed, provider_config};
 pub use tde_keyfile::fuzzing::postgres::{
@@ -65,4 +67,5 @@ pub const TARGETS: &[Target] = &[
     ("kmip_texts", kmip_texts),
     ("kmip_peer", kmip_peer),
     ("kmip_client", kmip_client),
+    ("kmip_server", kmip_server),
 ];

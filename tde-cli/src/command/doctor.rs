@@ -4,9 +4,11 @@ mod report;
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use tde_keyfile::doctor::{Check, DoctorOptions, Progress as DoctorProgress, Status as CheckStatus, examine};
+use tde_kmip::provider::certificate_checks;
 
 use crate::args::ClusterArgs;
 use crate::failure::{Failure, Status};
@@ -20,6 +22,8 @@ const AFTER_HELP: &str = "\
 One line for each check: `pass`, `warning`, `failure` or `skipped`, what was found, and what to do. Only \
 reads, and works beside a running server. It does not prove that everything can be decrypted: that is \
 `tde verify`.
+
+Key servers that provider records name are asked, with time limits; `--offline` keeps it from that.
 
 Run it as root or as the server's user on the server's host: what nobody else may read, cannot be checked \
 by anybody else.
@@ -58,6 +62,10 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "DIR")]
     master_key_dir: Option<PathBuf>,
 
+    /// Warn of certificates that expire within so many days
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    expiry_days: u32,
+
     /// Let warnings, too, end with status 1
     #[arg(long)]
     strict: bool,
@@ -72,9 +80,12 @@ pub(crate) struct DoctorArgs {
 }
 
 pub(crate) fn run(args: &DoctorArgs) -> Result<Status, Failure> {
+    let options = options(args)?;
     let keys = open::options(&args.cluster.keys, &args.cluster.data_directory)?;
-    let cluster = open::cluster(&args.cluster)?;
-    let checks = examine(&cluster, &keys, &options(args)?, &Bar::default());
+    let cluster = open::cluster_with(&args.cluster, &keys)?;
+    let mut checks = examine(&cluster, &keys, &options, &Bar::default());
+    let soon = Duration::from_secs(u64::from(args.expiry_days) * 24 * 3600);
+    checks.extend(certificate_checks(&cluster, SystemTime::now(), soon));
     let mut out = Printer::new();
     if args.json {
         serde_json::to_writer_pretty(&mut out, &DoctorReport::of(&cluster, &checks))?;

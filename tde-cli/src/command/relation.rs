@@ -1,6 +1,7 @@
 //! `tde relation`: work on relation files.
 
 pub(crate) mod decrypt;
+mod reencrypt;
 
 use clap::Subcommand;
 
@@ -10,10 +11,14 @@ use crate::failure::{Failure, Status};
 #[derive(Debug, Subcommand)]
 pub(crate) enum RelationCommand {
     Decrypt(decrypt::DecryptArgs),
+    Encrypt(reencrypt::EncryptArgs),
+    Rekey(reencrypt::RekeyArgs),
 }
 
 pub(crate) fn run(command: &RelationCommand) -> Result<Status, Failure> {
     match command {
         RelationCommand::Decrypt(args) => decrypt::run(args),
+        RelationCommand::Encrypt(args) => reencrypt::encrypt(args),
+        RelationCommand::Rekey(args) => reencrypt::rekey(args),
     }
 }

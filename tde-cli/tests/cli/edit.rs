@@ -12,16 +12,16 @@ use crate::corpus::Corpus;
 use crate::tde::{Run, spawn, tde};
 
 /// A copy of a recording and of its keyrings.
-struct Copy {
+pub(crate) struct Copy {
     _directory: tempfile::TempDir,
-    _rings: tempfile::TempDir,
-    data: PathBuf,
+    pub(crate) rings: tempfile::TempDir,
+    pub(crate) data: PathBuf,
     options: Vec<OsString>,
     scopes: Vec<String>,
 }
 
 impl Copy {
-    fn of(corpus: &Corpus) -> Option<Self> {
+    pub(crate) fn of(corpus: &Corpus) -> Option<Self> {
         let (directory, rings) = (corpus.cluster.copy_data(), tempfile::tempdir().unwrap());
         let data = directory.path().to_path_buf();
         let mut options = Vec::new();
@@ -45,28 +45,31 @@ impl Copy {
             oid if oid == 1663 => "default".to_owned(),
             oid => format!("database {oid}"),
         });
-        Some(Self { scopes: scopes.collect(), _directory: directory, _rings: rings, data, options })
+        Some(Self { scopes: scopes.collect(), _directory: directory, rings, data, options })
     }
 
-    fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         Corpus::all().iter().filter_map(Self::of).collect()
     }
 
-    fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         Corpus::all().iter().find(|corpus| corpus.name() == name).and_then(Self::of)
     }
 
-    fn run(&self, words: &[&str]) -> Run {
+    pub(crate) fn run(&self, words: &[&str]) -> Run {
         tde(self.arguments(words))
     }
 
-    fn arguments(&self, words: &[&str]) -> Vec<OsString> {
-        let at = usize::from(words[0] == "provider") + 1;
+    pub(crate) fn arguments(&self, words: &[&str]) -> Vec<OsString> {
+        let at = usize::from(matches!(words[0], "provider" | "relation" | "scope")) + 1;
         let mut arguments: Vec<OsString> = words[..at].iter().map(OsString::from).collect();
         arguments.push(self.data.clone().into());
         arguments.extend(words[at..].iter().map(OsString::from));
         arguments.extend(self.options.clone());
-        let writes = !matches!(words, ["verify" | "inspect", ..] | ["provider", "list", ..]);
+        let writes = !matches!(
+            words,
+            ["verify" | "inspect", ..] | ["provider", "list", ..] | ["relation", "decrypt", ..]
+        );
         if writes && !self.data.join("global/pg_control").exists() {
             arguments.push("--allow-unclean-shutdown".into());
         }
@@ -79,12 +82,12 @@ impl Copy {
         files.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
     }
 
-    fn verify(&self) {
+    pub(crate) fn verify(&self) {
         self.run(&["verify"]).expect(0);
     }
 }
 
-fn json(run: &Run) -> Value {
+pub(crate) fn json(run: &Run) -> Value {
     serde_json::from_slice(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run}"))
 }
 

@@ -185,6 +185,16 @@ fn json_payloads_and_xml_are_encoded() {
 }
 
 #[test]
+fn fractions_of_seconds_are_cut_off_only_if_asked() {
+    let text = br#"{"tag": "ActivationDate", "type": "DateTime", "value": "2024-01-01T00:00:00.25Z"}"#;
+    let run = encode(&["--hex"], text).expect(1);
+    assert!(run.stdout.is_empty());
+    let whole = br#"{"tag": "ActivationDate", "type": "DateTime", "value": "2024-01-01T00:00:00Z"}"#;
+    let expected = encode(&["--hex"], whole).expect(0).stdout_text();
+    assert_eq!(encode(&["--hex", "--cut-fractions"], text).expect(0).stdout_text(), expected);
+}
+
+#[test]
 fn what_cannot_be_encoded_says_where() {
     for (input, place) in [
         (&b"{\"tag\": \"Nme\", \"value\": []}"[..], "line 1, column 13"),

@@ -19,8 +19,7 @@ use tde_kmip_codec::spec::mask::CryptographicUsageMask;
 
 use crate::tde::{Run, tde_in};
 
-const USAGE: CryptographicUsageMask =
-    CryptographicUsageMask::ENCRYPT.union(CryptographicUsageMask::DECRYPT);
+const USAGE: CryptographicUsageMask = CryptographicUsageMask::ENCRYPT.union(CryptographicUsageMask::DECRYPT);
 
 /// A directory with certificates, a passphrase and a master key.
 struct Place(tempfile::TempDir);
@@ -174,7 +173,8 @@ fn keys_live_in_the_store_and_the_audit_log_knows_who_did_what_and_no_secret() {
 
     let audit = fs::read_to_string(place.path("audit.log")).unwrap();
     assert_eq!(fs::metadata(place.path("audit.log")).unwrap().mode() & 0o777, 0o600);
-    let events: Vec<serde_json::Value> = audit.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<serde_json::Value> =
+        audit.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let find = |client: &str, operation: &str| {
         events.iter().find(|event| event["client"] == client && event["operation"] == operation).unwrap()
     };
@@ -192,7 +192,9 @@ fn keys_live_in_the_store_and_the_audit_log_knows_who_did_what_and_no_secret() {
 
     // Another passphrase, another master key, and the right ones.
     let wrong = ["kmip", "serve", "--dir", "pki", "--store", "keys.store", "--listen", "127.0.0.1:0"];
-    place.run(&[&wrong[..], &["--master-key", "master.key", "--passphrase-file", "wrong"]].concat()).expect(1);
+    place
+        .run(&[&wrong[..], &["--master-key", "master.key", "--passphrase-file", "wrong"]].concat())
+        .expect(1);
     let other = place.fails(&["--store", "keys.store", "--master-key", "other.key"]).expect(1);
     assert!(other.stderr.contains("sealed under another master key"), "{other}");
     let mut served = place.serve(&place.durable());
@@ -205,7 +207,8 @@ fn keys_live_in_the_store_and_the_audit_log_knows_who_did_what_and_no_secret() {
 #[test]
 fn options_come_from_a_file_too_and_mistakes_are_named() {
     let place = Place::new();
-    fs::write(place.path("serve.toml"), "store = \"memory\"\nlog-format = \"json\"\nmax-connections = 7\n").unwrap();
+    fs::write(place.path("serve.toml"), "store = \"memory\"\nlog-format = \"json\"\nmax-connections = 7\n")
+        .unwrap();
     let served = place.serve(&["--config", "serve.toml"]);
     served.client("one").discover_versions().unwrap();
     served.signal("-INT");

@@ -1,7 +1,7 @@
 //! `tde master-key`: the `openssl` command is the peer, and the key never comes to lie where it should not.
 
 use std::fs::{self, Permissions};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -438,4 +438,35 @@ fn a_new_passphrase_is_asked_for_twice_on_the_terminal() {
     let (status, shown) = type_in(&format!("{OLD}\n{OLD}\n")).unwrap();
     assert_eq!(status, Some(0), "{shown}");
     assert_eq!(place.names(), ["master.key", "master.key.log"]);
+}
+
+/// Interrupted at the prompt, the command leaves a terminal that shows what is typed.
+#[test]
+fn the_terminal_echoes_again_after_an_interrupt_at_the_prompt() {
+    let place = Place::new();
+    let tde = env!("CARGO_BIN_EXE_tde");
+    let command = format!("trap : INT; stty echo; {tde} master-key init master.key; echo status $?; stty -a");
+    let child = Command::new("script")
+        .args(["-qec", &format!("sh -c '{command}'"), "/dev/null"])
+        .current_dir(place.directory.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let Ok(mut child) = child else { return eprintln!("SKIPPED: script(1) is not here") };
+    let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let mut shown = Vec::new();
+    let mut byte = [0];
+    while !shown.ends_with(b"New passphrase: ") && stdout.read(&mut byte).unwrap() > 0 {
+        shown.push(byte[0]);
+    }
+    // The prompt is there; the echo goes off before or right after it.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    stdin.write_all(b"\x03").unwrap();
+    stdout.read_to_end(&mut shown).unwrap();
+    child.wait().unwrap();
+    let shown = String::from_utf8_lossy(&shown);
+    assert!(shown.contains("status 130"), "{shown}");
+    assert!(shown.split_whitespace().any(|mode| mode == "echo"), "{shown}");
+    assert!(!shown.split_whitespace().any(|mode| mode == "-echo"), "{shown}");
+    assert!(place.names().is_empty());
 }

@@ -138,8 +138,13 @@ fn problem(cluster: &Cluster, provider: &Provider, keys: &OpenOptions) -> Option
             // Its keys may have been given by file.
             let opened = used && !lacks_key(cluster, provider.id());
             let text = format!("a {} provider was not asked", provider.kind());
-            return (!opened)
-                .then(|| Check::warning(ID, text, "ask it, or give its keys with `--principal-key`"));
+            return (!opened).then(|| {
+                Check::warning(
+                    ID,
+                    text,
+                    "let it be asked (no `--offline`), or give its keys with `--principal-key`",
+                )
+            });
         }
         Ok(_) => {}
     }

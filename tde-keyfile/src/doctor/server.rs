@@ -26,7 +26,7 @@ impl Server {
         let Ok(content) = fs::read(data_directory.join(PostmasterPid::PATH)) else { return Self::Stopped };
         match PostmasterPid::parse(&content) {
             None => Self::Unclear,
-            Some(pid) if host.join(format!("proc/{}", pid.process)).exists() => Self::Running(pid.process),
+            Some(pid) if exists(pid.process, host) => Self::Running(pid.process),
             Some(pid) => Self::Gone(pid.process),
         }
     }
@@ -35,6 +35,16 @@ impl Server {
     pub(super) const fn may_run(self) -> bool {
         !matches!(self, Self::Stopped)
     }
+}
+
+/// Whether there is such a process, as `/proc` tells, or where there is none, the system.
+fn exists(process: u32, host: &Path) -> bool {
+    if host.join("proc").exists() {
+        return host.join(format!("proc/{process}")).exists();
+    }
+    let number = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw);
+    // A process that we may not signal exists too.
+    number.is_some_and(|number| rustix::process::test_kill_process(number) != Err(rustix::io::Errno::SRCH))
 }
 
 pub(super) fn check(checks: &mut Vec<Check>, server: Server) {

@@ -250,6 +250,12 @@ pub enum EditError {
         /// The `pg_tde` directory.
         path: PathBuf,
     },
+    /// A database has key files of relations, but none that names its principal key.
+    #[error("{} is missing, which names the principal key of the scope", path.display())]
+    NoScopeFile {
+        /// The file, relative to the data directory.
+        path: PathBuf,
+    },
     /// The key files have the wanted layout already.
     #[error("the key files of {} have the layout {layout} already", path.display())]
     SameLayout {
@@ -318,6 +324,9 @@ impl EditError {
             Self::Storage(storage::Error::Content { .. }) => "`tde verify` says more about its pages",
             Self::InvalidRange { .. } => "drop such entries with `tde repair`: no reader uses them",
             Self::MixedLayouts { .. } => "move the files of one of them away",
+            Self::NoScopeFile { .. } => {
+                "restore it; the key of each relation can be read without it, but not all of them together"
+            }
             Self::NotEmpty { .. } => "give a directory without key files",
             Self::OtherProvider { .. } => "restore provider_config, or give the principal key itself",
             _ => return None,

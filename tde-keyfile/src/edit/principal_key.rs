@@ -84,17 +84,13 @@ impl KeyFiles {
     /// # Errors
     /// [`EditError::ProviderNotReached`]; [`EditError::Provider`].
     pub fn key_provider(&self, provider: &Provider) -> Result<Box<dyn KeyProvider>, EditError> {
-        let places = places_of(provider, self.data_directory(), self.options())?;
-        let not_reached = EditError::ProviderNotReached { provider: provider.id(), kind: provider.kind() };
-        places.into_iter().next().ok_or(not_reached)
+        key_provider(provider, self.data_directory(), self.options())
     }
 
     /// The file behind [`key_provider`](Self::key_provider), if it is a keyring.
     #[must_use]
     pub fn keyring_path(&self, provider: &Provider) -> Option<PathBuf> {
-        let ProviderOptions::File { path } = provider.options() else { return None };
-        let given = self.options().keyrings_for(Some(provider.name())).next();
-        Some(given.map_or_else(|| self.data_directory().join(path), |keyring| keyring.path().to_path_buf()))
+        keyring_path(provider, self.data_directory(), self.options())
     }
 
     /// The providers of a file that are neither deleted nor damaged.
@@ -168,4 +164,26 @@ pub(crate) fn fetch_key(
         return Err(EditError::ProviderNotReached { provider: provider.id(), kind: provider.kind() });
     }
     Err(EditError::PrincipalKeyNotFound { name: Box::new(*name), provider: provider.id(), searched })
+}
+
+/// Where a key of a provider can be made.
+pub(crate) fn key_provider(
+    provider: &Provider,
+    data_directory: &Path,
+    options: &OpenOptions,
+) -> Result<Box<dyn KeyProvider>, EditError> {
+    let places = places_of(provider, data_directory, options)?;
+    let not_reached = EditError::ProviderNotReached { provider: provider.id(), kind: provider.kind() };
+    places.into_iter().next().ok_or(not_reached)
+}
+
+/// The keyring file behind a provider, if it is one.
+pub(crate) fn keyring_path(
+    provider: &Provider,
+    data_directory: &Path,
+    options: &OpenOptions,
+) -> Option<PathBuf> {
+    let ProviderOptions::File { path } = provider.options() else { return None };
+    let given = options.keyrings_for(Some(provider.name())).next();
+    Some(given.map_or_else(|| data_directory.join(path), |keyring| keyring.path().to_path_buf()))
 }

@@ -11,7 +11,7 @@ use super::error::EditError;
 use crate::oid::{Oid, RelationLocator};
 use crate::postgres::{ClusterState, ControlFile, FilenodeMap, RelationPath};
 use crate::relation_file::RelationGeometry;
-use crate::storage::{self, Operation, Storage, read_file};
+use crate::storage::{self, FileKind, Operation, Storage, read_file};
 
 /// Longest `pg_control` and `pg_filenode.map` that are read.
 const MAX_SMALL_FILE: u64 = 64 << 10;
@@ -64,6 +64,9 @@ impl RelationFiles {
             if found.locator == path.locator {
                 let full = data_directory.join(found.to_string());
                 let stat = storage.stat(&full).map_err(|source| io(Operation::Stat, &full, source))?;
+                if stat.kind != FileKind::Regular {
+                    return Err(storage::Error::NotRegular { path: full, kind: stat.kind }.into());
+                }
                 files.push((found, stat.size));
             }
         }

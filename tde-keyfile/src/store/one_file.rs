@@ -3,20 +3,24 @@
 mod draft;
 mod files;
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tde_core::InternalKey;
 use tde_wal::RangeEntry;
 
 use super::{Changed, Contents, KeyChange, KeyStore, Layout, ScopeContents, ScopeSummary};
 use crate::cluster::Provider;
-use crate::edit::{Edit, EditError, EditOptions, NewPrincipalKey, Step, fetch_key, find_provider};
+use crate::edit::{
+    Edit, EditError, EditOptions, NewPrincipalKey, Step, fetch_key, find_provider, key_provider, keyring_path,
+};
 use crate::format::names::DIRECTORY;
-use crate::format::one_file::{Entry, Place};
+use crate::format::one_file::{Entry, Place, names};
 use crate::name::PrincipalKeyName;
 use crate::oid::{Oid, RelationLocator, RelationNumber};
+use crate::provider::KeyProvider;
 use crate::storage::{Storage, Writer, interrupted_work};
 use draft::OneFileDraft;
 pub(super) use draft::write_contents;
@@ -46,12 +50,26 @@ impl<'s> OneFileStore<'s> {
         Ok(Self { files, options: options.clone() })
     }
 
+    /// Where a key of a provider can be made.
+    ///
+    /// # Errors
+    /// [`EditError::ProviderNotReached`]; [`EditError::Provider`].
+    pub fn key_provider(&self, provider: &Provider) -> Result<Box<dyn KeyProvider>, EditError> {
+        key_provider(provider, self.files.root(), &self.options.keys)
+    }
+
+    /// The file behind [`key_provider`](Self::key_provider), if it is a keyring.
+    #[must_use]
+    pub fn keyring_path(&self, provider: &Provider) -> Option<PathBuf> {
+        keyring_path(provider, self.files.root(), &self.options.keys)
+    }
+
     fn relation_file(&self, database: Oid, relation: RelationNumber) -> Result<Option<Opened>, EditError> {
         self.files.read(Place::Relation { database, relation })
     }
 
     fn scope_contents(&self, oid: Oid) -> Result<ScopeContents, EditError> {
-        let file = self.files.read(Place::of_scope(oid))?.ok_or(EditError::NoPrincipalKey { scope: oid })?;
+        let file = self.files.read(Place::of_scope(oid))?.ok_or_else(|| no_scope_file(oid))?;
         let mut scope = ScopeContents {
             info: file.info,
             key: file.key,
@@ -77,15 +95,20 @@ impl<'s> OneFileStore<'s> {
         let ranges = opened.as_ref().ok().and_then(Option::as_ref).map_or(0, |file| file.entries.len());
         Ok(ScopeSummary {
             scope: oid,
-            principal_key: claims,
+            principal_key: claims.map(|(info, _)| info),
+            cipher: claims.map(|(_, cipher)| cipher),
             keys: ranges + self.files.relations(oid)?.len(),
             problem: match opened {
                 Ok(Some(_)) => None,
-                Ok(None) => Some(EditError::NoPrincipalKey { scope: oid }),
+                Ok(None) => Some(no_scope_file(oid)),
                 Err(error) => Some(error),
             },
         })
     }
+}
+
+fn no_scope_file(scope: Oid) -> EditError {
+    EditError::NoScopeFile { path: names::key_file(Place::of_scope(scope)) }
 }
 
 /// The keys of WAL ranges out of the entries of a file.
@@ -173,7 +196,7 @@ impl KeyStore for OneFileStore<'_> {
         for oid in scopes {
             match self.files.read(Place::of_scope(oid)) {
                 Ok(Some(_)) => {}
-                Ok(None) => problems.push(EditError::NoPrincipalKey { scope: oid }),
+                Ok(None) => problems.push(no_scope_file(oid)),
                 Err(error) => problems.push(error),
             }
             match self.files.relations(oid) {

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use alloc::string::ToString as _;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -17,7 +18,7 @@ use crate::edit::{
 };
 use crate::format::names::FileName;
 use crate::format::providers::ProviderRecords;
-use crate::format::relation_keys::EntryState;
+use crate::format::relation_keys::{EntryState, RelationEntry};
 use crate::format::{FormatError, names};
 use crate::name::PrincipalKeyName;
 use crate::oid::{Oid, RelationLocator};
@@ -80,10 +81,9 @@ impl<'s> PgTdeStore<'s> {
         let mut relations = BTreeMap::new();
         for entry in scope.relation_keys().iter().flat_map(|keys| keys.entries()) {
             let EntryState::Key(entry) = entry.state().map_err(damaged(scope))? else { continue };
-            let place = (entry.relation(), entry.tablespace());
             // The first entry of a relation counts.
-            if !relations.contains_key(&place) {
-                relations.insert(place, entry.unwrap_key(key.wrap_key()).map_err(damaged(scope))?);
+            if let Entry::Vacant(place) = relations.entry((entry.relation(), entry.tablespace())) {
+                place.insert(entry.unwrap_key(key.wrap_key()).map_err(damaged(scope))?);
             }
         }
         let ranges = if oid == Oid::PG_GLOBAL { self.ranges()? } else { Vec::new() };
@@ -128,16 +128,13 @@ impl KeyStore for PgTdeStore<'_> {
         let scopes =
             self.files.cluster().scopes().filter(|scope| !matches!(scope.state(), ScopeState::Empty));
         let summaries = scopes.map(|scope| {
-            let relations = scope.entry_counts().map(|_| {
-                let keys = scope.relation_keys().map_or(0, |keys| {
-                    keys.entries().filter(|entry| matches!(entry.state(), Ok(EntryState::Key(_)))).count()
-                });
-                keys
-            });
+            let is_key = |entry: &RelationEntry<'_>| matches!(entry.state(), Ok(EntryState::Key(_)));
+            let relations = scope.relation_keys().map(|keys| keys.entries().filter(is_key).count());
             let ranges = scope.wal_keys().map_or(0, |keys| keys.len());
             ScopeSummary {
                 scope: scope.oid(),
                 principal_key: scope.principal_key().copied(),
+                cipher: scope.unlocked_key().ok().flatten().map(|key| key.wrap_key().cipher()),
                 keys: relations.unwrap_or(ranges),
                 problem: scope.unlocked_key().err().map(|error| EditError::Scope(Arc::clone(error))),
             }

@@ -78,7 +78,7 @@ pub(crate) fn tls(
         let mut buffer = MessageBuffer::new(Direction::Request, 1 << 20);
         while let Ok(request) = read_message(&mut stream, &mut buffer) {
             counted.fetch_add(1, Ordering::SeqCst);
-            if !answer(&request.to_vec(), &mut stream) {
+            if !answer(request, &mut stream) {
                 break;
             }
         }

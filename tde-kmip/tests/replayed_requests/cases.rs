@@ -7,6 +7,8 @@ use std::{
 
 use serde_json::Value as Json;
 
+use crate::tree::Node;
+
 /// Exchanges that one server answered one after another.
 pub(crate) struct Case {
     /// The folder of the corpus.
@@ -14,6 +16,36 @@ pub(crate) struct Case {
     /// Where in it.
     pub(crate) name: String,
     pub(crate) exchanges: Vec<Exchange>,
+}
+
+/// What `$NOW` of the published cases is in the corpus.
+pub(crate) const NOW: i64 = 1_700_000_000;
+
+impl Case {
+    /// Whether the requests name dates around [`NOW`]; the stamps of some published responses are older.
+    pub(crate) fn counts_from_now(&self) -> bool {
+        let requests =
+            self.exchanges.iter().filter(|exchange| tde_kmip_codec::ttlv::decode(&exchange.request).is_ok());
+        self.set.contains("oasis")
+            && requests
+                .flat_map(|exchange| Node::parse(&exchange.request).dates())
+                .any(|date| NOW.abs_diff(date) < 1 << 24)
+    }
+
+    /// What is before the number of the case, if it goes on where the one before ended.
+    pub(crate) fn family(&self) -> &str {
+        let parts = ["TL-M", "TL_M", "SASED-M", "SASED_M", "TC-CREG"];
+        match parts
+            .iter()
+            .find(|part| self.name.rsplit('/').next().is_some_and(|name| name.starts_with(**part)))
+        {
+            // In the folders of answers, the version is part of the name.
+            Some(_) => {
+                self.name.split_at(self.name.find("-M").or_else(|| self.name.find("_M")).unwrap_or(7)).0
+            }
+            None => &self.name,
+        }
+    }
 }
 
 /// A request and the recorded response.

@@ -20,6 +20,10 @@ pub(crate) struct Known {
     pub(crate) ids: BTreeMap<String, String>,
     /// Ours, of objects whose material the server chose.
     pub(crate) generated: BTreeSet<String>,
+    /// Whether exchanges are missing, so that the recorded server had more objects.
+    pub(crate) gaps: bool,
+    /// Whether the request asks for a part of what there is.
+    pub(crate) partial: bool,
 }
 
 /// The differences, worst first; none if the responses agree.
@@ -91,8 +95,15 @@ fn payload(operation: Operation, recorded: &Node, ours: &Node, known: &Known, fo
         Operation::QUERY | Operation::DISCOVER_VERSIONS => return,
         Operation::LOCATE => {
             let set = |node: &Node| node.ids().into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
-            let (theirs, ours_set) = (set(recorded), set(ours));
-            if theirs != ours_set {
+            let (mut theirs, ours_set) = (set(recorded), set(ours));
+            if known.gaps {
+                // Of the objects that both servers have, all that were found there must be found here.
+                theirs.retain(|id| known.ids.values().any(|ours| ours == id));
+                theirs.retain(|id| !ours_set.contains(id));
+                if !theirs.is_empty() && !ours.ids().is_empty() && !known.partial {
+                    found.push(format!("{} not located", theirs.len()));
+                }
+            } else if theirs != ours_set {
                 found.push(format!("{} located, ours {}", theirs.len(), ours_set.len()));
             }
             return;
@@ -134,7 +145,13 @@ fn agrees(wanted: &Node, has: &Node, generated: bool, operation: Operation) -> b
                     .zip(has.find(tag::ATTRIBUTE_VALUE))
                     .is_some_and(|(wanted, has)| agrees(wanted, has, generated, operation)));
     }
-    if chosen(wanted.tag) || (generated && matches!(wanted.tag, tag::KEY_MATERIAL | tag::KEY)) {
+    if chosen(wanted.tag)
+        || (generated
+            && matches!(
+                wanted.tag,
+                tag::KEY_MATERIAL | tag::KEY | tag::DATA | tag::MAC_DATA | tag::AUTHENTICATED_ENCRYPTION_TAG
+            ))
+    {
         return true;
     }
     if operation == Operation::RNG_RETRIEVE && wanted.tag == tag::DATA {

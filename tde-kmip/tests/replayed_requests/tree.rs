@@ -130,9 +130,30 @@ impl Node {
             Leaf::Text(text) if is_identifier(self.tag) || (named && self.tag == tag::ATTRIBUTE_VALUE) => {
                 Leaf::Text(ids.get(text).unwrap_or(text).clone())
             }
+            // The published cases break names over lines.
+            Leaf::Text(text) if self.tag == tag::ATTRIBUTE_NAME => {
+                Leaf::Text(text.split_whitespace().collect::<Vec<_>>().join(" "))
+            }
             other => other.clone(),
         };
         Self { tag: self.tag, value }
+    }
+
+    /// Whether a Locate in it asks for some of what there is.
+    pub(crate) fn asks_for_a_part(&self) -> bool {
+        matches!(self.tag, tag::MAXIMUM_ITEMS | tag::OFFSET_ITEMS)
+            || self.children().iter().any(Self::asks_for_a_part)
+    }
+
+    /// The dates in it.
+    pub(crate) fn dates(&self) -> Vec<i64> {
+        match &self.value {
+            Leaf::Other(bytes) => match ttlv::decode(bytes).map(|item| item.value) {
+                Ok(Value::DateTime(date)) => vec![date],
+                _ => Vec::new(),
+            },
+            _ => self.children().iter().flat_map(Self::dates).collect(),
+        }
     }
 
     /// The identifiers in it.

@@ -14,7 +14,9 @@ use tde_keyfile::postgres::RelationPath;
 use tde_keyfile::relation_file::{RelationGeometry, RelationReader};
 use tde_keyfile::storage::DiskStorage;
 use tde_keyfile::{Oid, PrincipalKeyName, RelationLocator, RelationNumber};
-use tde_wal::{Location, Lsn, RangeKind, SegmentName, SegmentNumber, SegmentPosition, SegmentSize, TimelineId};
+use tde_wal::{
+    Location, Lsn, RangeKind, SegmentName, SegmentNumber, SegmentPosition, SegmentSize, TimelineId,
+};
 
 use super::control_file::{self, Checkpoint};
 use super::pages::{PAGE, Table};
@@ -91,7 +93,8 @@ impl DemoCluster {
         let mut number = 0_u64;
         while self.log.len() < wanted {
             number += 1;
-            let words = "only whoever has the server's principal key reads this record. ".repeat(1 + number as usize % 40);
+            let words = "only whoever has the server's principal key reads this record. "
+                .repeat(1 + number as usize % 40);
             self.log.message(&format!("message {number}: {words}"));
         }
         let checkpoint = Checkpoint { time: self.time };
@@ -108,25 +111,33 @@ impl DemoCluster {
         let mut draft = editor.draft();
         let name = PROVIDER.parse().map_err(Failure::new)?;
         draft.add_provider(Oid::PG_GLOBAL, name, kind, options).map_err(failure)?;
-        editor.apply(draft.finish("record the key server")).map_err(failure)?;
+        let edit = draft.finish("record the key server");
+        editor.apply(edit).map_err(failure)?;
         Ok(())
     }
 
     /// Makes a principal key at the provider.
-    pub(super) fn make_key(&self, name: PrincipalKeyName, cipher: Cipher) -> Result<String, Failure> {
+    pub(super) fn make_key(&self, name: PrincipalKeyName, cipher: Cipher) -> Result<(), Failure> {
         let storage = DiskStorage::new();
         let files = KeyFiles::read(&storage, &self.directory, &self.options).map_err(failure)?;
         let provider = files.provider(Oid::PG_GLOBAL, PROVIDER).map_err(failure)?;
         let place = files.key_provider(provider).map_err(failure)?;
         place.create(&name, cipher)?;
-        Ok(place.place())
+        Ok(())
     }
 
     /// Gives the database and the server their principal keys, each table and the WAL an internal key.
-    pub(super) fn set_keys(&self, database: PrincipalKeyName, server: PrincipalKeyName) -> Result<(), Failure> {
+    pub(super) fn set_keys(
+        &self,
+        database: PrincipalKeyName,
+        server: PrincipalKeyName,
+    ) -> Result<(), Failure> {
         let storage = DiskStorage::new();
         let editor = self.editor(&storage)?;
-        let keys = [(Oid::new(DATABASE), key_of(editor.files(), database)?), (Oid::PG_GLOBAL, key_of(editor.files(), server)?)];
+        let keys = [
+            (Oid::new(DATABASE), key_of(editor.files(), database)?),
+            (Oid::PG_GLOBAL, key_of(editor.files(), server)?),
+        ];
         let mut draft = editor.draft();
         for (scope, key) in &keys {
             draft.create_scope(*scope, key).map_err(failure)?;
@@ -135,10 +146,13 @@ impl DemoCluster {
             let key = InternalKey::random(cipher)?;
             draft.put_relation_key(locator(number), &key, Existing::Refuse).map_err(failure)?;
         }
-        draft.append_wal_range(RangeKind::Encrypted, &InternalKey::random(Cipher::Aes256)?).map_err(failure)?;
+        draft
+            .append_wal_range(RangeKind::Encrypted, &InternalKey::random(Cipher::Aes256)?)
+            .map_err(failure)?;
         let start = Location::new(TimelineId::FIRST, Lsn::new(WAL_START));
         draft.start_wal_range(start).map_err(failure)?;
-        editor.apply(draft.finish("set up encryption")).map_err(failure)?;
+        let edit = draft.finish("set up encryption");
+        editor.apply(edit).map_err(failure)?;
         Ok(())
     }
 
@@ -147,7 +161,8 @@ impl DemoCluster {
         let cluster = self.open()?;
         let mut amount = Amount::default();
         for (number, table, pages) in self.tables() {
-            let RelationKey::Key(key) = cluster.relation_key(&locator(number)).map_err(crate::open::scope_failure)?
+            let RelationKey::Key(key) =
+                cluster.relation_key(&locator(number)).map_err(crate::open::scope_failure)?
             else {
                 return Err(Failure::message(format!("relation {number} has no key")));
             };
@@ -155,7 +170,8 @@ impl DemoCluster {
             let mut file = create(&self.directory.join(path(number)))?;
             for first in (0..pages).step_by(BATCH as usize) {
                 let blocks = first..pages.min(first + BATCH);
-                let mut batch: Vec<u8> = blocks.flat_map(|block| table.page(BlockNumber::new(block))).collect();
+                let mut batch: Vec<u8> =
+                    blocks.flat_map(|block| table.page(BlockNumber::new(block))).collect();
                 cipher.encrypt_pages(PageSize::DEFAULT, Fork::Main, BlockNumber::new(first), &mut batch)?;
                 file.write_all(&batch)?;
                 amount.bytes += batch.len() as u64;
@@ -182,14 +198,19 @@ impl DemoCluster {
     }
 
     /// Gives the database and the server other principal keys.
-    pub(super) fn rotate(&self, database: PrincipalKeyName, server: PrincipalKeyName) -> Result<usize, Failure> {
+    pub(super) fn rotate(
+        &self,
+        database: PrincipalKeyName,
+        server: PrincipalKeyName,
+    ) -> Result<usize, Failure> {
         let storage = DiskStorage::new();
         let editor = self.editor(&storage)?;
         let mut draft = editor.draft();
         for (scope, name) in [(Oid::new(DATABASE), database), (Oid::PG_GLOBAL, server)] {
             draft.rotate(scope, &key_of(editor.files(), name)?).map_err(failure)?;
         }
-        editor.apply(draft.finish("rotate the principal keys")).map_err(failure)?;
+        let edit = draft.finish("rotate the principal keys");
+        editor.apply(edit).map_err(failure)?;
         Ok(TABLES.len() + 1)
     }
 
@@ -198,7 +219,8 @@ impl DemoCluster {
         let cluster = self.open()?;
         let mut amount = Amount::default();
         for (number, table, pages) in self.tables() {
-            let RelationKey::Key(key) = cluster.relation_key(&locator(number)).map_err(crate::open::scope_failure)?
+            let RelationKey::Key(key) =
+                cluster.relation_key(&locator(number)).map_err(crate::open::scope_failure)?
             else {
                 return Err(Failure::message(format!("relation {number} has no key")).wrong());
             };
@@ -235,6 +257,27 @@ impl DemoCluster {
             amount.bytes += written as u64;
         }
         Ok(amount)
+    }
+
+    /// Writes principal keys, as raw bytes, each to a file of its name in a directory that is made for them.
+    pub(super) fn write_keys(&self, directory: &Path, names: &[PrincipalKeyName]) -> Result<(), Failure> {
+        let storage = DiskStorage::new();
+        let files = KeyFiles::read(&storage, &self.directory, &self.options).map_err(failure)?;
+        let provider = files.provider(Oid::PG_GLOBAL, PROVIDER).map_err(failure)?;
+        let place = files.key_provider(provider).map_err(failure)?;
+        DirBuilder::new().mode(0o700).create(directory)?;
+        for name in names {
+            let found = place.principal_key(name)?;
+            let found =
+                found.ok_or_else(|| Failure::message(format!("{} has no key \"{name}\"", place.place())))?;
+            write(&directory.join(name.to_string()), found.key.expose_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Bytes in tables and WAL.
+    pub(super) fn bytes(&self) -> u64 {
+        self.tables().map(|(.., pages)| u64::from(pages) * PAGE as u64).sum::<u64>() + self.log.len() as u64
     }
 
     /// The first bytes of a row as they are stored, and as they are in plaintext.

@@ -33,6 +33,10 @@ pub(crate) struct EncodeArgs {
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
 
+    /// Cut off fractions of seconds, as Cosmian KMS writes them, in JSON dates
+    #[arg(long)]
+    cut_fractions: bool,
+
     /// Write hexadecimal text
     #[arg(long)]
     hex: bool,
@@ -52,7 +56,8 @@ pub(crate) fn run(args: &EncodeArgs) -> Result<Status, Failure> {
         let place = error.utf8_error().valid_up_to();
         Failure::message(format!("{name} is neither JSON nor XML: byte {place} is not UTF-8")).wrong()
     })?;
-    let bytes = encode(&text).map_err(|failure| failure.context(name).wrong())?;
+    let options = json::Options::new().cut_fractions(args.cut_fractions);
+    let bytes = encode(&text, options).map_err(|failure| failure.context(name).wrong())?;
     let target = Target::from_argument(&args.output);
     let input = Some(args.file.as_path()).filter(|file| file.as_os_str() != "-");
     // Hexadecimal text does no harm to a terminal.
@@ -72,7 +77,7 @@ pub(crate) fn run(args: &EncodeArgs) -> Result<Status, Failure> {
     Ok(Status::Good)
 }
 
-fn encode(text: &str) -> Result<Vec<u8>, Failure> {
+fn encode(text: &str, options: json::Options) -> Result<Vec<u8>, Failure> {
     match text.trim_start_matches(['\u{FEFF}', ' ', '\t', '\r', '\n']).chars().next() {
         Some('<') => {
             let items = xml::read_all(text.trim_start_matches('\u{FEFF}'))?;
@@ -81,14 +86,14 @@ fn encode(text: &str) -> Result<Vec<u8>, Failure> {
             }
             Ok(items.concat())
         }
-        Some('{') => encode_json(text.trim_start_matches('\u{FEFF}')),
+        Some('{') => encode_json(text.trim_start_matches('\u{FEFF}'), options),
         Some(_) => Err(Failure::message("the text begins with neither `{` (JSON) nor `<` (XML)")),
         None => Err(Failure::message("there is no text")),
     }
 }
 
-fn encode_json(text: &str) -> Result<Vec<u8>, Failure> {
-    let error = match json::read(text) {
+fn encode_json(text: &str, options: json::Options) -> Result<Vec<u8>, Failure> {
+    let error = match json::read_with(text, options) {
         Ok(bytes) => return Ok(bytes),
         Err(error) => error,
     };
@@ -98,7 +103,7 @@ fn encode_json(text: &str) -> Result<Vec<u8>, Failure> {
     }
     // A bare payload stands under the name of its operation, which is that of no tag.
     if matches!(error.kind(), json::ErrorKind::UnknownTag { .. }) && !error.path().contains('/') {
-        return match json::read_payload(text, json::Options::new()) {
+        return match json::read_payload(text, options) {
             Err(inner) if matches!(inner.kind(), json::ErrorKind::NotAPayload { .. }) => Err(error.into()),
             other => Ok(other?.bytes),
         };

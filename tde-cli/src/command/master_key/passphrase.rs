@@ -8,6 +8,8 @@ use clap::Args;
 use tde_keyfile::master_key::{Error, Passphrase, PassphraseFault, PassphraseSource};
 use zeroize::Zeroizing;
 
+use crate::interrupt::with_hidden_input;
+
 /// The passphrase of an existing file, or of the one that is made.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Passphrase (asked for on the terminal unless given)")]
@@ -126,6 +128,7 @@ impl PassphraseSource for Asker {
 }
 
 fn ask(prompt: &str) -> Result<Passphrase, Error> {
-    let typed = Zeroizing::new(rpassword::prompt_password(prompt).map_err(Error::PassphraseSource)?);
+    let typed = with_hidden_input(|| rpassword::prompt_password(prompt).map(Zeroizing::new));
+    let typed = typed.map_err(Error::PassphraseSource)?;
     Passphrase::new(typed.as_bytes())
 }

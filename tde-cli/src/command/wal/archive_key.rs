@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 use tde_core::{Cipher, InternalKey, PrincipalKey};
 use tde_keyfile::edit::{Draft, EditOptions, Editor, KeyringEdit, NewPrincipalKey};
@@ -17,6 +17,7 @@ use tde_keyfile::{Oid, PrincipalKeyName, ProviderName};
 use tde_wal::{Location, Lsn, RangeKind, TimelineId};
 use tempfile::TempDir;
 
+use crate::args::CipherArg;
 use crate::edit::failure;
 use crate::failure::{Failure, Status};
 use crate::interrupt;
@@ -78,14 +79,6 @@ pub(crate) struct ArchiveKeyArgs {
     json: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum CipherArg {
-    #[value(name = "aes-128")]
-    Aes128,
-    #[value(name = "aes-256")]
-    Aes256,
-}
-
 #[derive(Debug, Serialize)]
 struct Report {
     schema: &'static str,
@@ -96,15 +89,6 @@ struct Report {
     principal_key_created: bool,
     cipher: &'static str,
     start: String,
-}
-
-impl CipherArg {
-    const fn cipher(self) -> Cipher {
-        match self {
-            Self::Aes128 => Cipher::Aes128,
-            Self::Aes256 => Cipher::Aes256,
-        }
-    }
 }
 
 pub(crate) fn run(args: &ArchiveKeyArgs) -> Result<Status, Failure> {

@@ -50,6 +50,7 @@ pub fn seal(
 
 /// As [`seal`], for known answers. **Two files with one nonce under one key give the keys away.**
 #[doc(hidden)]
+#[allow(unreachable_pub, reason = "handed out to tests and fuzzers only")]
 pub fn seal_with_nonce(
     header: &Header,
     entries: &[(Entry, &InternalKey)],

@@ -17,7 +17,7 @@ use crate::format::one_file::{Entry, Header, Place, ProviderConfig, names, seal}
 use crate::format::wal_keys::NOT_STARTED;
 use crate::name::ProviderName;
 use crate::oid::{Oid, RelationLocator};
-use crate::storage::{Before, Change, ContentHash, NewFileAccess, Plan};
+use crate::storage::{Before, Change, ContentHash, FileContent, NewFileAccess, Plan};
 
 /// Changes in the making. The rules are those of [`Draft`](crate::edit::Draft).
 pub(super) struct OneFileDraft<'f, 's> {
@@ -58,7 +58,7 @@ impl<'f, 's> OneFileDraft<'f, 's> {
             return changed.as_ref().map(|bytes| self.files.open_bytes(place, bytes)).transpose();
         }
         let content = self.files.content(&path)?;
-        self.before.borrow_mut().insert(path, content.as_ref().map(Files::hash));
+        self.before.borrow_mut().insert(path, content.as_ref().map(FileContent::hash));
         content.map(|content| self.files.open_bytes(place, content.bytes())).transpose()
     }
 

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use tde_core::{InternalKey, PrincipalKey, WrapKey};
+use tde_core::{Cipher, InternalKey, PrincipalKey, WrapKey};
 
 use super::super::layout::list;
 use super::in_order;
@@ -25,7 +25,7 @@ use crate::format::one_file::{Entry, Fingerprint, KeyFile, Place, ProviderConfig
 use crate::name::ProviderName;
 use crate::oid::{Oid, RelationNumber};
 use crate::provider::KeyProvider;
-use crate::storage::{ContentHash, FileContent, Storage, read_file};
+use crate::storage::{FileContent, Storage, read_file};
 
 /// The files of a data directory.
 pub(super) struct Files<'s> {
@@ -160,9 +160,9 @@ impl<'s> Files<'s> {
     }
 
     /// What a file says of its principal key, if it can be read.
-    pub(super) fn claims(&self, place: Place) -> Option<PrincipalKeyInfo> {
+    pub(super) fn claims(&self, place: Place) -> Option<(PrincipalKeyInfo, Cipher)> {
         let content = self.content(&names::key_file(place)).ok().flatten()?;
-        KeyFile::parse(content.bytes()).ok().map(|file| *file.principal_key())
+        KeyFile::parse(content.bytes()).ok().map(|file| (*file.principal_key(), file.cipher()))
     }
 
     /// Reads and opens a file; `None` if it is absent.
@@ -266,11 +266,6 @@ impl<'s> Files<'s> {
     pub(super) fn usable(&self, file: Oid) -> impl Iterator<Item = &Provider> {
         let records = self.providers.get(&file).into_iter().flat_map(|file| file.records());
         records.filter_map(|record| record.provider().ok().flatten())
-    }
-
-    /// The hash of a content, for planning its replacement.
-    pub(super) fn hash(content: &FileContent) -> ContentHash {
-        content.hash()
     }
 }
 

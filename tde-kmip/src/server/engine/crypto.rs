@@ -12,8 +12,11 @@ use aes::{
 use aes_gcm::{AesGcm, aead::AeadInOut as _};
 use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
-use tde_kmip_codec::spec::enumeration::{CryptographicAlgorithm, HashingAlgorithm, PaddingMethod};
-use zeroize::Zeroizing;
+use tde_kmip_codec::{
+    Secret,
+    spec::enumeration::{CryptographicAlgorithm, HashingAlgorithm, PaddingMethod},
+};
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// The size of a block of AES, in bytes.
 pub(super) const BLOCK: usize = 16;
@@ -133,7 +136,10 @@ pub(super) fn decrypt(
             }
             Mode::Ctr { .. } => encrypt(mode, key, data).map(|_| ()),
             Mode::Gcm { nonce, additional } => {
-                let tag = tag.and_then(|tag| <&[u8; TAG]>::try_from(tag).ok()).ok_or(CryptoError::Failed)?;
+                let tag = tag.ok_or(CryptoError::Failed)?;
+                let Ok(tag) = <&[u8; TAG]>::try_from(tag) else {
+                    return decrypt_with_short_tag(nonce, additional, key, data, tag);
+                };
                 let data = InOutBuf::from(data);
                 let opened = if let Ok(nonce) = <&[u8; 12]>::try_from(*nonce) {
                     let cipher = AesGcm::<Aes, U12>::new_from_slice(key).map_err(|_| CryptoError::KeySize)?;
@@ -148,6 +154,35 @@ pub(super) fn decrypt(
             }
         }
     })
+}
+
+/// GCM with a tag that was cut: what comes out is encrypted again, and the start of its tag must be the one given.
+fn decrypt_with_short_tag(
+    nonce: &[u8],
+    additional: &[u8],
+    key: &[u8],
+    data: &mut [u8],
+    tag: &[u8],
+) -> Result<(), CryptoError> {
+    // NIST SP 800-38D, section 7.2: with a nonce of 12 bytes, the first block of data has the counter 2.
+    let mut counter = [0; BLOCK];
+    let (start, number) = counter.split_at_mut(12);
+    if nonce.len() != start.len() {
+        return Err(CryptoError::VectorSize);
+    }
+    start.copy_from_slice(nonce);
+    number.copy_from_slice(&2_u32.to_be_bytes());
+    encrypt(&Mode::Ctr { counter: &counter }, key, data)?;
+    let mut again = Zeroizing::new(data.to_vec());
+    let whole = encrypt(&Mode::Gcm { nonce, additional }, key, &mut again)?.ok_or(CryptoError::Failed)?;
+    match whole.get(..tag.len()) {
+        // In constant time.
+        Some(start) if tag.len() >= 12 && Secret::new(start) == Secret::new(tag) => Ok(()),
+        _ => {
+            data.zeroize();
+            Err(CryptoError::Failed)
+        }
+    }
 }
 
 /// Fills the last block up. `None` for methods that are not supported.

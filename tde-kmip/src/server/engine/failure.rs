@@ -34,6 +34,8 @@ pub(super) enum Why {
     WrongType,
     /// The state of the object does not allow it.
     WrongState,
+    /// The dates of the object do not allow it (CS-BC-M-14: KMIP 2.0 kept the reason of 1.x).
+    Dates,
     /// The usage mask does not allow it.
     Usage,
     /// The usage limits are used up.
@@ -68,7 +70,10 @@ impl Why {
             Self::Usage => (R::PERMISSION_DENIED, R::INCOMPATIBLE_CRYPTOGRAPHIC_USAGE_MASK),
             Self::UsageLimits => (R::PERMISSION_DENIED, R::USAGE_LIMIT_EXCEEDED),
             Self::Parameters => (R::CRYPTOGRAPHIC_FAILURE, R::UNSUPPORTED_CRYPTOGRAPHIC_PARAMETERS),
-            Self::NoVector => (R::CRYPTOGRAPHIC_FAILURE, R::MISSING_INITIALIZATION_VECTOR),
+            // As the published test cases have it (CS-BC-M-12), of every version.
+            Self::NoVector => (R::INVALID_MESSAGE, R::INVALID_MESSAGE),
+            Self::Dates if version == ProtocolVersion::V2_0 => (R::PERMISSION_DENIED, R::PERMISSION_DENIED),
+            Self::Dates => (R::PERMISSION_DENIED, R::WRONG_KEY_LIFECYCLE_STATE),
             Self::Sensitive => (R::SENSITIVE, R::SENSITIVE),
             Self::NotExtractable => (R::NOT_EXTRACTABLE, R::NOT_EXTRACTABLE),
             Self::NoPlaceholder => (R::ITEM_NOT_FOUND, R::OBJECT_NOT_FOUND),
@@ -199,6 +204,7 @@ mod tests {
                 Why::UsageLimits,
                 Why::Parameters,
                 Why::NoVector,
+                Why::Dates,
                 Why::Sensitive,
                 Why::NotExtractable,
                 Why::NoPlaceholder,

@@ -111,6 +111,11 @@ impl Batch<'_> {
                 link.linked_object_identifier = UniqueIdentifier::Text(&linked);
                 AttributeValue::Link(link)
             }
+            AttributeValue::UsageLimits(mut limits) => {
+                // The server counts (KMIP 1.4, section 3.21).
+                limits.usage_limits_count = limits.usage_limits_count.or(Some(limits.usage_limits_total));
+                AttributeValue::UsageLimits(limits)
+            }
             value => value,
         };
         check(&value)?;

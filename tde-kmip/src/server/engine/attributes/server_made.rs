@@ -48,6 +48,10 @@ pub(in crate::server::engine) fn describe(
         put(set, AttributeValue::Digest(digest))?;
     }
     describe_protection(set)?;
+    if !set.has_tag(tag::OPERATION_POLICY_NAME) {
+        // Shown in KMIP 1.x. There is one policy: the owner may do everything, others nothing.
+        put(set, AttributeValue::OperationPolicyName("default"))?;
+    }
     if set.boolean(tag::FRESH).is_none() {
         put(set, AttributeValue::Fresh(true))?;
     }
@@ -135,6 +139,7 @@ fn describe_key(set: &mut AttributeSet, block: &KeyBlock<'_>, object_type: Objec
     }
     if let Some(bytes) = key_bytes(block)
         && object_type == ObjectType::SYMMETRIC_KEY
+        && block.key_wrapping_data.is_none()
     {
         let bits = i32::try_from(bytes.len().saturating_mul(8)).unwrap_or(i32::MAX);
         match set.integer(tag::CRYPTOGRAPHIC_LENGTH) {
@@ -162,7 +167,7 @@ fn contradiction(name: &str) -> crate::server::engine::failure::Stop {
 fn digested<'a>(managed: &ManagedObject<'a>) -> Option<(Secret<'a>, Option<KeyFormatType>)> {
     match managed {
         ManagedObject::Certificate(certificate) => {
-            Some((Secret::new(certificate.certificate_value), Some(KeyFormatType::X_509)))
+            Some((Secret::new(certificate.certificate_value), Some(KeyFormatType::RAW)))
         }
         ManagedObject::CertificateRequest(request) => {
             Some((Secret::new(request.certificate_request_value), None))

@@ -9,6 +9,17 @@ use tde_kmip_codec::{
 use super::{Key, rules};
 use crate::server::engine::record::Object;
 
+/// A value without what the version has no field for.
+fn said_in(version: ProtocolVersion, value: AttributeValue<'_>) -> AttributeValue<'_> {
+    match value {
+        AttributeValue::Digest(mut digest) if version < ProtocolVersion::V1_1 => {
+            digest.key_format_type = None;
+            AttributeValue::Digest(digest)
+        }
+        value => value,
+    }
+}
+
 impl Object {
     /// Every attribute that the version has a form for, in the order of the tags, then the vendors'.
     pub(in crate::server::engine) fn shown(&self, version: ProtocolVersion) -> Vec<(Key, Attribute<'_>)> {
@@ -18,7 +29,7 @@ impl Object {
             .filter(|kept| rules::shows(&kept.key, self.object_type, version))
             .filter_map(|kept| {
                 let index = Some(kept.index).filter(|index| version.major < 2 && *index != 0);
-                Some((kept.key.clone(), Attribute { index, value: kept.value()? }))
+                Some((kept.key.clone(), Attribute { index, value: said_in(version, kept.value()?) }))
             })
             .collect();
         let mut made = vec![
@@ -33,15 +44,5 @@ impl Object {
         shown.retain(|(_, attribute)| attribute.encoded_len(version).is_ok());
         shown.sort_by(|(left, _), (right, _)| left.cmp(right));
         shown
-    }
-
-    /// The instances of one attribute that the version has a form for.
-    pub(in crate::server::engine) fn shown_of(
-        &self,
-        key: &Key,
-        version: ProtocolVersion,
-    ) -> Vec<Attribute<'_>> {
-        let all = self.shown(version).into_iter().filter(|(known, _)| known == key);
-        all.map(|(_, attribute)| attribute).collect()
     }
 }

@@ -11,6 +11,8 @@ use tde_kmip_codec::{
     },
 };
 
+use zeroize::Zeroizing;
+
 use crate::server::engine::{
     batch::Batch,
     crypto::{self, BLOCK, CryptoError, Mode, TAG},
@@ -33,12 +35,12 @@ pub(super) fn encrypt(batch: &mut Batch<'_>, request: &EncryptRequest<'_>) -> Ou
     let (vector, made) = match request.iv_counter_nonce {
         Some(vector) => (vector.to_vec(), false),
         None if vector_len == 0 => (Vec::new(), false),
-        None if choice.random => {
+        // Asked for with Random IV, or left to the server as PyKMIP's clients do: what it made is in the answer.
+        None => {
             let mut vector = vec![0; vector_len];
             batch.options.randomness.fill(&mut vector)?;
             (vector, true)
         }
-        None => return Err(no_vector()),
     };
     let additional = request.authenticated_encryption_additional_data.unwrap_or_default();
     let mut data = crypto::pad(&data, choice.padding).ok_or_else(|| parameters("Padding Method"))?;
@@ -46,13 +48,17 @@ pub(super) fn encrypt(batch: &mut Batch<'_>, request: &EncryptRequest<'_>) -> Ou
     let tag = crypto::encrypt(&mode, &key, &mut data).map_err(refused)?;
     // KMIP 1.4 gave the tag a field of its own; before, it follows the data.
     let apart = batch.version >= ProtocolVersion::V1_4;
+    let tag = tag.as_ref().and_then(|tag| tag.get(..choice.tag_len));
     if let Some(tag) = tag.filter(|_| !apart) {
-        data.extend_from_slice(&tag);
+        let mut whole = Zeroizing::new(Vec::with_capacity(data.len() + tag.len()));
+        whole.extend_from_slice(&data);
+        whole.extend_from_slice(tag);
+        data = whole;
     }
     let mut response = EncryptResponse::new(object.id.as_str().into());
     response.data = Some(data.as_slice().into());
     response.iv_counter_nonce = made.then_some(&vector);
-    response.authenticated_encryption_tag = tag.as_ref().filter(|_| apart).map(|tag| tag.as_slice());
+    response.authenticated_encryption_tag = tag.filter(|_| apart);
     batch.answer(response)?;
     batch.given.push((Operation::ENCRYPT, data));
     Ok(())
@@ -73,11 +79,14 @@ pub(super) fn decrypt(batch: &mut Batch<'_>, request: &DecryptRequest<'_>) -> Ou
     };
     let mut tag = request.authenticated_encryption_tag.map(<[u8]>::to_vec);
     if tag.is_none() && matches!(choice.block_mode, BlockCipherMode::GCM) {
-        let start = data.len().checked_sub(TAG).ok_or_else(|| refused(CryptoError::Failed))?;
+        let start = data.len().checked_sub(choice.tag_len).ok_or_else(|| refused(CryptoError::Failed))?;
         tag = Some(data.split_off(start));
     }
     let additional = request.authenticated_encryption_additional_data.unwrap_or_default();
     let mode = choice.mode(vector, additional);
+    if tag.as_ref().is_some_and(|tag| tag.len() != choice.tag_len) {
+        return Err(refused(CryptoError::Failed));
+    }
     crypto::decrypt(&mode, &key, &mut data, tag.as_deref()).map_err(refused)?;
     crypto::unpad(&mut data, choice.padding).map_err(refused)?;
 
@@ -92,9 +101,9 @@ pub(super) fn decrypt(batch: &mut Batch<'_>, request: &DecryptRequest<'_>) -> Ou
 struct Choice {
     block_mode: BlockCipherMode,
     padding: PaddingMethod,
-    /// Whether the server makes the initialization vector.
-    random: bool,
-    /// The length of one that it makes.
+    /// The length of the tag of GCM.
+    tag_len: usize,
+    /// The length of an initialization vector that the server makes.
     wanted_len: Option<usize>,
 }
 
@@ -128,12 +137,13 @@ impl Choice {
         if !matches!(padding, PaddingMethod::NONE | PaddingMethod::PKCS5 | PaddingMethod::ANSI_X9_23) {
             return Err(self::parameters("Padding Method"));
         }
-        let tag_len = parameters.tag_length.map(usize::try_from);
-        if block_mode == BlockCipherMode::GCM && tag_len.is_some_and(|len| len != Ok(TAG)) {
+        let tag_len = parameters.tag_length.map_or(Ok(TAG), usize::try_from).unwrap_or_default();
+        // NIST SP 800-38D, section 5.2.1.2.
+        if block_mode == BlockCipherMode::GCM && !(12..=TAG).contains(&tag_len) {
             return Err(self::parameters("Tag Length"));
         }
         let wanted_len = parameters.iv_length.and_then(|len| usize::try_from(len).ok());
-        Ok(Self { block_mode, padding, random: parameters.random_iv == Some(true), wanted_len })
+        Ok(Self { block_mode, padding, tag_len, wanted_len })
     }
 
     fn vector_len(&self) -> usize {

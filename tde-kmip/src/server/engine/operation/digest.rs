@@ -2,7 +2,7 @@
 
 use tde_kmip_codec::{
     Secret,
-    attribute::CryptographicParameters,
+    attribute::{AttributeValue, CryptographicParameters},
     operation::{
         HashRequest, HashResponse, MacRequest, MacResponse, MacVerifyRequest, MacVerifyResponse,
         RngRetrieveRequest, RngRetrieveResponse, RngSeedRequest, RngSeedResponse,
@@ -30,8 +30,7 @@ pub(super) fn hash(batch: &mut Batch<'_>, request: &HashRequest<'_>) -> Outcome 
     let algorithm = request.cryptographic_parameters.hashing_algorithm;
     let hash = algorithm.and_then(|algorithm| crypto::hash(algorithm, &data));
     let hash = hash.ok_or_else(|| parameters("Hashing Algorithm"))?;
-    let mut response = HashResponse::default();
-    response.data = Some(hash.as_slice().into());
+    let response = HashResponse { data: Some(hash.as_slice().into()), ..HashResponse::default() };
     batch.answer(response)?;
     batch.given.push((Operation::HASH, Zeroizing::new(hash)));
     Ok(())
@@ -85,10 +84,14 @@ fn algorithm(object: &Object, given: Option<&CryptographicParameters<'_>>) -> Op
         HashingAlgorithm::SHA_512 => Some(CryptographicAlgorithm::HMAC_SHA512),
         _ => None,
     };
-    match given {
-        Some(given) => given.cryptographic_algorithm.or_else(|| given.hashing_algorithm.and_then(of_hash)),
-        None => object.attributes.enumeration(tag::CRYPTOGRAPHIC_ALGORITHM).map(CryptographicAlgorithm),
-    }
+    let named = |parameters: &CryptographicParameters<'_>| {
+        parameters.cryptographic_algorithm.or_else(|| parameters.hashing_algorithm.and_then(of_hash))
+    };
+    let of_key = || match object.attributes.get(tag::CRYPTOGRAPHIC_PARAMETERS) {
+        Some(AttributeValue::CryptographicParameters(known)) => named(&known),
+        _ => object.attributes.enumeration(tag::CRYPTOGRAPHIC_ALGORITHM).map(CryptographicAlgorithm),
+    };
+    given.map_or_else(of_key, named)
 }
 
 /// Random bytes.

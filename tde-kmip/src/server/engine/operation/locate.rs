@@ -120,7 +120,10 @@ impl Search {
             // The default member of a group is its oldest.
             found.truncate(1);
         }
-        found.reverse();
+        // Newest first; but a group is used up from its oldest fresh member on.
+        if self.member.is_none() {
+            found.reverse();
+        }
         Ok(found.into_iter().map(|(_, id)| id).collect())
     }
 

@@ -84,30 +84,27 @@ pub(super) fn query(batch: &mut Batch<'_>, request: &QueryRequest<'_>) -> Outcom
     }
     let masks = [ProtectionStorageMask::SOFTWARE];
     if asked(QueryFunction::QUERY_STORAGE_PROTECTION_MASKS) {
-        let mut all = ProtectionStorageMasks::default();
-        all.masks = (&masks).into();
+        let all = ProtectionStorageMasks { masks: (&masks).into(), ..ProtectionStorageMasks::default() };
         response.protection_storage_masks = Some(all);
     }
     batch.answer(response)
 }
 
 fn capabilities(version: ProtocolVersion) -> CapabilityInformation<'static> {
-    let mut capabilities = CapabilityInformation::default();
-    capabilities.streaming_capability = Some(false);
-    capabilities.asynchronous_capability = Some(false);
-    capabilities.attestation_capability = Some(false);
-    if version >= ProtocolVersion::V1_4 {
-        capabilities.batch_undo_capability = Some(true);
-        capabilities.batch_continue_capability = Some(true);
+    let from = |first, value| (version >= first).then_some(value);
+    CapabilityInformation {
+        streaming_capability: Some(false),
+        asynchronous_capability: Some(false),
+        attestation_capability: Some(false),
+        batch_undo_capability: from(ProtocolVersion::V1_4, true),
+        batch_continue_capability: from(ProtocolVersion::V1_4, true),
+        unwrap_mode: Some(UnwrapMode::NOT_PROCESSED),
+        destroy_action: Some(DestroyAction::KEY_MATERIAL_DELETED),
+        shredding_algorithm: Some(ShreddingAlgorithm::UNSUPPORTED),
+        rng_mode: Some(RNGMode::SHARED_INSTANTIATION),
+        quantum_safe_capability: from(ProtocolVersion::V2_0, false),
+        ..CapabilityInformation::default()
     }
-    capabilities.unwrap_mode = Some(UnwrapMode::NOT_PROCESSED);
-    capabilities.destroy_action = Some(DestroyAction::KEY_MATERIAL_DELETED);
-    capabilities.shredding_algorithm = Some(ShreddingAlgorithm::UNSUPPORTED);
-    capabilities.rng_mode = Some(RNGMode::SHARED_INSTANTIATION);
-    if version.major >= 2 {
-        capabilities.quantum_safe_capability = Some(false);
-    }
-    capabilities
 }
 
 /// The profiles whose test cases this server passes.
@@ -148,7 +145,7 @@ pub(super) fn discover_versions(batch: &mut Batch<'_>, request: &DiscoverVersion
     let both =
         |version: &ProtocolVersion| wanted.is_empty() || wanted.iter().any(|wanted| wanted == *version);
     let versions: Vec<ProtocolVersion> = batch.options.spoken().filter(both).collect();
-    let mut response = DiscoverVersionsResponse::default();
-    response.protocol_versions = versions.as_slice().into();
+    let protocol_versions = versions.as_slice().into();
+    let response = DiscoverVersionsResponse { protocol_versions, ..DiscoverVersionsResponse::default() };
     batch.answer(response)
 }

@@ -51,13 +51,14 @@ pub(super) fn key(batch: &Batch<'_>, object: &Object, wanted: &Use) -> Outcome<Z
     }
     check_state(batch, wanted.operation, object)?;
     // KMIP 1.4, sections 3.25 and 3.26.
-    let (date, name, come) = if wanted.protects {
-        (object.attributes.date(tag::PROTECT_STOP_DATE), "Protect Stop Date", true)
+    let date = |tag| object.attributes.date(tag);
+    let (forbidden, name) = if wanted.protects {
+        (date(tag::PROTECT_STOP_DATE).is_some_and(|date| date <= batch.now), "Protect Stop Date")
     } else {
-        (object.attributes.date(tag::PROCESS_START_DATE), "Process Start Date", false)
+        (date(tag::PROCESS_START_DATE).is_some_and(|date| date > batch.now), "Process Start Date")
     };
-    if date.is_some_and(|date| (date <= batch.now) == come && (come || date > batch.now)) {
-        return Err(Failure::new(Why::WrongState, format!("{name} does not allow it")).into());
+    if forbidden {
+        return Err(Failure::new(Why::Dates, format!("{name} does not allow it")).into());
     }
     if !object.attributes.usage().contains(wanted.mask) {
         let message = format!("Cryptographic Usage Mask lacks {}", wanted.mask);

@@ -44,11 +44,11 @@ pub(in crate::server::engine::operation) fn add(
         return Err(Failure::invalid_field("an Attribute Index is not for the client to choose").into());
     }
     let index = kept.index;
-    object.attributes.keep(kept);
+    object.attributes.keep(kept.clone());
     finish(batch, &mut object, &key)?;
 
     let mut response = AddAttributeResponse::new(object.id.as_str().into());
-    response.attribute = echo(batch, index, request.attribute.value);
+    response.attribute = kept.value().and_then(|value| echo(batch, index, value));
     batch.answer(response)
 }
 
@@ -84,10 +84,10 @@ pub(in crate::server::engine::operation) fn modify(
             first
         }
     };
-    change(batch, &mut object, &key, index, kept)?;
+    change(batch, &mut object, &key, index, kept.clone())?;
 
     let mut response = ModifyAttributeResponse::new(object.id.as_str().into());
-    response.attribute = echo(batch, index, request.attribute.value);
+    response.attribute = kept.value().and_then(|value| echo(batch, index, value));
     batch.answer(response)
 }
 
@@ -98,7 +98,9 @@ pub(in crate::server::engine::operation) fn set(
 ) -> Outcome {
     let mut object = changeable(batch, Operation::SET_ATTRIBUTE, request.unique_identifier)?;
     let key = key_of(&request.new_attribute)?;
-    if !single_valued(&key, object.object_type, batch.version) {
+    if !single_valued(&key, object.object_type, batch.version)
+        && object.attributes.instances(&key).count() > 1
+    {
         may(ClientMay::Change, &key, object.object_type, object.state, batch.version)?;
         let message = "the attribute may have several values; add or modify one";
         return Err(Failure::new(Why::Exactly(ResultReason::MULTI_VALUED_ATTRIBUTE), message).into());

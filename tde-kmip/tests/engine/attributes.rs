@@ -1,0 +1,152 @@
+//! Adding, changing and deleting attributes, by index in 1.x and by value in 2.x.
+
+use tde_kmip_codec::{
+    DateTime,
+    attribute::{Attribute, AttributeReference, AttributeValue},
+    operation::{
+        AddAttributeRequest, AdjustAttributeRequest, DeleteAttributeRequest, GetAttributeListRequest,
+        ModifyAttributeRequest, ResponsePayload, SetAttributeRequest,
+    },
+    spec::{
+        ProtocolVersion,
+        enumeration::{AdjustmentType, ResultReason, ResultStatus},
+        tag,
+    },
+};
+
+use crate::support::{NOW, Server};
+
+const GROUPS: [&str; 3] = ["red", "green", "blue"];
+
+fn add(
+    server: &Server,
+    version: ProtocolVersion,
+    id: &str,
+    value: AttributeValue<'_>,
+) -> crate::support::Answer {
+    let mut request = AddAttributeRequest::new(Attribute::new(value));
+    request.unique_identifier = Some(id.into());
+    server.ask(version, request)
+}
+
+#[test]
+fn instances_have_indices_in_1x() {
+    let server = Server::new();
+    let version = ProtocolVersion::V1_2;
+    let id = server.register(version, "key", &[]).id();
+    for (place, group) in GROUPS.into_iter().enumerate() {
+        let answer = add(&server, version, &id, AttributeValue::ObjectGroup(group));
+        let ResponsePayload::AddAttribute(added) = answer.payload() else { panic!() };
+        assert_eq!(added.attribute.unwrap().index.unwrap_or_default(), place as i32);
+    }
+    let mut modify = ModifyAttributeRequest::new(Attribute {
+        index: Some(1),
+        value: AttributeValue::ObjectGroup("yellow"),
+    });
+    modify.unique_identifier = Some(id.as_str().into());
+    assert_eq!(server.ask(version, modify.clone()).status(), ResultStatus::SUCCESS);
+    modify.attribute.index = Some(9);
+    assert_eq!(server.ask(version, modify).reason(), Some(ResultReason::ITEM_NOT_FOUND));
+
+    let mut delete = DeleteAttributeRequest::default();
+    delete.unique_identifier = Some(id.as_str().into());
+    delete.attribute_reference = Some(AttributeReference::Standard(tag::OBJECT_GROUP));
+    delete.attribute_index = Some(1);
+    let answer = server.ask(version, delete.clone());
+    let ResponsePayload::DeleteAttribute(deleted) = answer.payload() else { panic!() };
+    assert_eq!(deleted.attribute.unwrap().value, AttributeValue::ObjectGroup("yellow"));
+    assert_eq!(server.ask(version, delete).reason(), Some(ResultReason::ITEM_NOT_FOUND));
+}
+
+#[test]
+fn instances_are_told_by_value_in_2x() {
+    let server = Server::new();
+    let version = ProtocolVersion::V2_1;
+    let id = server.register(version, "key", &[]).id();
+    for group in GROUPS {
+        assert_eq!(
+            add(&server, version, &id, AttributeValue::ObjectGroup(group)).status(),
+            ResultStatus::SUCCESS
+        );
+    }
+    let mut modify = ModifyAttributeRequest::new(Attribute::new(AttributeValue::ObjectGroup("yellow")));
+    modify.unique_identifier = Some(id.as_str().into());
+    let unclear = server.ask(version, modify.clone());
+    assert_eq!(unclear.reason(), Some(ResultReason::MULTI_VALUED_ATTRIBUTE));
+    modify.current_attribute = Some(Attribute::new(AttributeValue::ObjectGroup("green")));
+    assert_eq!(server.ask(version, modify.clone()).status(), ResultStatus::SUCCESS);
+    assert_eq!(server.ask(version, modify).reason(), Some(ResultReason::ATTRIBUTE_INSTANCE_NOT_FOUND));
+
+    let mut delete = DeleteAttributeRequest::default();
+    delete.unique_identifier = Some(id.as_str().into());
+    delete.attribute_reference = Some(AttributeReference::Standard(tag::OBJECT_GROUP));
+    assert_eq!(server.ask(version, delete.clone()).status(), ResultStatus::SUCCESS, "all of them");
+    assert_eq!(server.ask(version, delete).reason(), Some(ResultReason::ATTRIBUTE_NOT_FOUND));
+}
+
+#[test]
+fn what_is_the_servers_is_not_the_clients() {
+    let server = Server::new();
+    for (version, reason) in [
+        (ProtocolVersion::V1_4, ResultReason::PERMISSION_DENIED),
+        (ProtocolVersion::V2_0, ResultReason::ATTRIBUTE_READ_ONLY),
+    ] {
+        let id = server.register(version, &format!("key {version}"), &[]).id();
+        for value in [
+            AttributeValue::State(tde_kmip_codec::spec::enumeration::State::ACTIVE),
+            AttributeValue::InitialDate(DateTime(1)),
+            AttributeValue::CryptographicLength(256),
+            AttributeValue::AlwaysSensitive(true),
+        ] {
+            assert_eq!(add(&server, version, &id, value).reason(), Some(reason), "{value:?}");
+            let mut modify = ModifyAttributeRequest::new(Attribute::new(value));
+            modify.unique_identifier = Some(id.as_str().into());
+            assert_eq!(server.ask(version, modify).reason(), Some(reason), "{value:?}");
+        }
+    }
+}
+
+#[test]
+fn single_values_are_added_once_and_adjusted() {
+    let server = Server::new();
+    let version = ProtocolVersion::V2_0;
+    let id = server.register(version, "key", &[]).id();
+    let date = AttributeValue::DeactivationDate(DateTime(NOW + 100));
+    assert_eq!(add(&server, version, &id, date.clone()).status(), ResultStatus::SUCCESS);
+    assert_eq!(add(&server, version, &id, date).reason(), Some(ResultReason::ATTRIBUTE_SINGLE_VALUED));
+    let mut adjust = AdjustAttributeRequest::new(
+        AttributeReference::Standard(tag::DEACTIVATION_DATE),
+        AdjustmentType::INCREMENT,
+    );
+    adjust.unique_identifier = Some(id.as_str().into());
+    adjust.adjustment_value = Some(tde_kmip_codec::ttlv::Value::Integer(23).into());
+    assert_eq!(server.ask(version, adjust).status(), ResultStatus::SUCCESS);
+    let wanted = [AttributeValue::DeactivationDate(DateTime(NOW + 123))];
+    assert_eq!(crate::objects::locate(&server, version, &wanted), std::slice::from_ref(&id));
+    let mut set = SetAttributeRequest::new(Attribute::new(AttributeValue::Comment("of old")));
+    set.unique_identifier = Some(id.as_str().into());
+    for _ in 0..2 {
+        assert_eq!(server.ask(version, set.clone()).status(), ResultStatus::SUCCESS);
+    }
+}
+
+#[test]
+fn each_version_sees_its_own_attributes() {
+    let server = Server::new();
+    let id = server.register(ProtocolVersion::V1_4, "key", &[AttributeValue::Comment("c")]).id();
+    for version in ProtocolVersion::ALL {
+        let mut list = GetAttributeListRequest::default();
+        list.unique_identifier = Some(id.as_str().into());
+        let answer = server.ask(version, list);
+        let ResponsePayload::GetAttributeList(list) = answer.payload() else { panic!() };
+        let has = |tag| list.attribute_references.iter().any(|one| one == AttributeReference::Standard(tag));
+        assert!(
+            has(tag::UNIQUE_IDENTIFIER) && has(tag::DIGEST) && has(tag::STATE) && has(tag::NAME),
+            "{version}"
+        );
+        assert_eq!(has(tag::COMMENT), version >= ProtocolVersion::V1_4, "{version}");
+        assert_eq!(has(tag::SENSITIVE), version >= ProtocolVersion::V1_4, "{version}");
+        assert_eq!(has(tag::SHORT_UNIQUE_IDENTIFIER), version.major == 2, "{version}");
+        assert_eq!(has(tag::OPERATION_POLICY_NAME), version.major == 1, "{version}");
+    }
+}

@@ -1,0 +1,11 @@
+//! The engine of the key server: batches, states, owners, attributes, and any bytes.
+#![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Helpers of tests are tests, too.
+#![allow(clippy::field_reassign_with_default)] // Reads as the request does: field by field.
+
+mod attributes;
+mod batches;
+mod bytes;
+mod objects;
+mod states;
+mod support;
