@@ -18,12 +18,12 @@ pub(crate) struct AttributesArgs {
     #[command(flatten)]
     object: ObjectArgs,
 
-    #[command(flatten)]
-    connection: ConnectionArgs,
-
     /// Print one JSON document instead (schema `tde.kmip.attributes/1`)
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
 }
 
 pub(crate) fn run(args: &AttributesArgs) -> Result<Status, Failure> {

@@ -30,12 +30,12 @@ pub(crate) struct CreateArgs {
     #[arg(long)]
     duplicate: bool,
 
-    #[command(flatten)]
-    connection: ConnectionArgs,
-
     /// Print one JSON document instead (schema `tde.kmip.object/1`)
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

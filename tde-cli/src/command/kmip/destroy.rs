@@ -17,12 +17,12 @@ pub(crate) struct DestroyArgs {
     #[command(flatten)]
     object: ObjectArgs,
 
-    #[command(flatten)]
-    connection: ConnectionArgs,
-
     /// Print one JSON document instead (schema `tde.kmip.change/1`)
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
 }
 
 pub(crate) fn run(args: &DestroyArgs) -> Result<Status, Failure> {

@@ -31,12 +31,12 @@ pub(crate) struct GetArgs {
     #[arg(long)]
     force: bool,
 
-    #[command(flatten)]
-    connection: ConnectionArgs,
-
     /// Print one JSON document about the key (schema `tde.kmip.get/1`); the key is not in it
     #[arg(long, conflicts_with = "stdout")]
     json: bool,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
 }
 
 #[derive(Args, Debug)]

@@ -38,12 +38,12 @@ pub(crate) struct LocateArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
     max: Option<i32>,
 
-    #[command(flatten)]
-    connection: ConnectionArgs,
-
     /// Print one JSON document instead (schema `tde.kmip.locate/1`)
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
 }
 
 fn object_type(text: &str) -> Result<ObjectType, String> {

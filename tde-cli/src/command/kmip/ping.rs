@@ -17,8 +17,9 @@ use crate::failure::{Failure, Status};
 use crate::output::{self, ERROR, GOOD, Printer, WARNING, printable};
 
 const AFTER_HELP: &str = "\
-The steps: our certificate and key; TCP; TLS, with what was negotiated and the certificates; the versions
-of KMIP; whether the server lets us in (Query and Locate). Several servers are tried one by one.
+The steps: our certificate and key; TCP; TLS, with what was negotiated and the certificates; the
+versions of KMIP; whether the server lets us in (Query and Locate). Several servers are tried one by
+one.
 
 Exit status:
   0  every step is good
@@ -33,12 +34,12 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct PingArgs {
-    #[command(flatten)]
-    connection: ConnectionArgs,
-
     /// Print one JSON document instead (schema `tde.kmip.ping/1`)
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
 }
 
 /// One step and what came of it.

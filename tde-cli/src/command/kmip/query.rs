@@ -12,12 +12,12 @@ use crate::failure::{Failure, Status};
 #[derive(Args, Debug)]
 #[command(after_help = super::EXIT_STATUS)]
 pub(crate) struct QueryArgs {
-    #[command(flatten)]
-    connection: ConnectionArgs,
-
     /// Print one JSON document instead (schema `tde.kmip.query/1`)
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
 }
 
 pub(crate) fn run(args: &QueryArgs) -> Result<Status, Failure> {

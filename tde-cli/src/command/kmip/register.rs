@@ -31,12 +31,12 @@ pub(crate) struct RegisterArgs {
     #[arg(long)]
     duplicate: bool,
 
-    #[command(flatten)]
-    connection: ConnectionArgs,
-
     /// Print one JSON document instead (schema `tde.kmip.object/1`)
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
 }
 
 pub(crate) fn run(args: &RegisterArgs) -> Result<Status, Failure> {
