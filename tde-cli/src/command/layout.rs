@@ -14,8 +14,9 @@ use tde_keyfile::store::{Layout, layout_of};
 use crate::failure::{Failure, Status};
 
 const AFTER_HELP: &str = "\
-A server reads the layout `pg_tde` only. The layout `one-file-per-relation` suits object stores and backups
-table by table: each key file names its principal key, and everything in it is authenticated.
+A server reads the layout `pg_tde` only. The layout `one-file-per-relation` suits object stores
+and backups table by table: each key file names its principal key, and everything in it is
+authenticated.
 
 Examples:
   tde layout convert /srv/pgdata --to one-file-per-relation --output /backup/keys

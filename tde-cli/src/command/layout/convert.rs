@@ -12,17 +12,17 @@ use crate::failure::{Failure, Status};
 use crate::output;
 
 const AFTER_HELP: &str = "\
-DATADIR is only read, and keeps its key files; all its principal keys must be at hand. The output directory
-is made if it does not exist, and must have no key files: nothing is ever replaced. All files are written
-there or none, also if the machine crashes.
+DATADIR is only read, and keeps its key files; all its principal keys must be at hand. The output
+directory is made if it does not exist, and must have no key files: nothing is ever replaced. All
+files are written there or none, also if the machine crashes.
 
-The server must be stopped if DATADIR is its data directory: it could change keys meanwhile. What it changes
-afterwards is not in the converted files; convert again then.
+The server must be stopped if DATADIR is its data directory: it could change keys meanwhile. What
+it changes afterwards is not in the converted files; convert again then.
 
 Exit status:
   0  done
-  1  a key file is damaged or was changed, or a principal key does not fit; nothing was written. Or files
-     that may hold keys are no part of what was converted (they are named)
+  1  a key file is damaged or was changed, or a principal key does not fit; nothing was written.
+     Or files that may hold keys are no part of what was converted (they are named)
   2  could not run; nothing was written, unless the message says otherwise
 
 Examples:

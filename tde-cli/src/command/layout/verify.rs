@@ -12,9 +12,9 @@ use crate::failure::{Failure, Status};
 use crate::output::{GOOD, Printer, counted, printable};
 
 const AFTER_HELP: &str = "\
-Every key file is read: whether it is whole, lies where it belongs, its principal key is the one that it names,
-its tag is right, and its keys unwrap. Pages and WAL are not looked at: `tde verify` does that with pg_tde's
-own layout.
+Every key file is read: whether it is whole, lies where it belongs, its principal key is the one
+that it names, its tag is right, and its keys unwrap. Pages and WAL are not looked at: `tde verify`
+does that with pg_tde's own layout.
 
 Exit status:
   0  all good
