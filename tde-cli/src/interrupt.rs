@@ -154,15 +154,22 @@ pub(crate) fn run_registered(spawn: impl FnOnce() -> io::Result<Child>) -> io::R
     child.wait()
 }
 
-/// Runs `ask`, which switches the terminal's echo off. A signal that comes meanwhile switches it on again.
-pub(crate) fn with_hidden_input<T>(ask: impl FnOnce() -> T) -> T {
+/// Runs `ask`, which switches the terminal's echo off. A signal that comes meanwhile switches it on again; so does an
+/// interrupt that `ask` reads itself, which ends the process as the signal does.
+pub(crate) fn with_hidden_input<T>(ask: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").ok();
     lock().terminal = terminal.and_then(|terminal| {
         let modes = tcgetattr(&terminal).ok()?;
         Some((terminal, modes))
     });
     let answer = ask();
-    lock().terminal = None;
+    let mut unfinished = lock();
+    if answer.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {
+        // Here, so that it does not depend on how soon the thread that waits for signals runs.
+        unfinished.end(SIGINT);
+        let _ = emulate_default_handler(SIGINT);
+    }
+    unfinished.terminal = None;
     answer
 }
 
