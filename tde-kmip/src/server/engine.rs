@@ -59,7 +59,10 @@ mod record;
 mod reply;
 mod transaction;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+};
 
 pub use self::{
     answered::{Answered, AnsweredItem},
@@ -73,13 +76,14 @@ use super::store::ObjectStore;
 pub struct Engine {
     store: Arc<dyn ObjectStore>,
     options: EngineOptions,
+    applying: Arc<Mutex<()>>,
 }
 
 impl Engine {
     /// An engine over a store.
     #[must_use]
     pub fn new(store: Arc<dyn ObjectStore>, options: EngineOptions) -> Self {
-        Self { store, options }
+        Self { store, options, applying: Arc::default() }
     }
 
     /// One request in, one response out.

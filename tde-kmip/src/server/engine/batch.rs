@@ -146,7 +146,7 @@ impl<'e> Batch<'e> {
             owner,
             version,
             now,
-            store: Transaction::new(&*engine.store),
+            store: Transaction::new(&*engine.store, &engine.applying),
             placeholder: None,
             made: Vec::new(),
             given: Vec::new(),

@@ -1,14 +1,26 @@
 //! Changes that are made together: kept aside until they are applied, all or none.
 
-use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    ops::ControlFlow,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use super::{failure::Outcome, record::Object};
+use super::{
+    failure::{Outcome, Stop},
+    record::Object,
+};
 use crate::server::store::{Change, ObjectStore, Record, StoreError};
 
 /// The store, seen through the changes that are not applied yet.
 pub(super) struct Transaction<'s> {
     store: &'s dyn ObjectStore,
+    /// Held while changes are applied: the store compares revisions of records, but knows nothing of who else has a name.
+    applying: &'s Mutex<()>,
     pending: BTreeMap<String, Pending>,
+    /// Which records of the store had the names that were asked for: what was decided by it holds while that does.
+    seen: RefCell<BTreeMap<String, Vec<(String, u64)>>>,
 }
 
 struct Pending {
@@ -18,8 +30,8 @@ struct Pending {
 }
 
 impl<'s> Transaction<'s> {
-    pub(super) const fn new(store: &'s dyn ObjectStore) -> Self {
-        Self { store, pending: BTreeMap::new() }
+    pub(super) const fn new(store: &'s dyn ObjectStore, applying: &'s Mutex<()>) -> Self {
+        Self { store, applying, pending: BTreeMap::new(), seen: RefCell::new(BTreeMap::new()) }
     }
 
     pub(super) fn get(&self, id: &str) -> Outcome<Option<Arc<Record>>> {
@@ -32,6 +44,7 @@ impl<'s> Transaction<'s> {
     /// The records with this name, oldest first.
     pub(super) fn named(&self, name: &str) -> Outcome<Vec<Arc<Record>>> {
         let mut found = self.store.named(name)?;
+        self.seen.borrow_mut().entry(name.to_owned()).or_insert_with(|| revisions(&found));
         found.retain(|record| !self.pending.contains_key(&record.id));
         let pending = self.pending.values().map(|pending| &pending.record);
         found.extend(pending.filter(|record| record.names.iter().any(|known| known == name)).cloned());
@@ -65,12 +78,21 @@ impl<'s> Transaction<'s> {
     /// Forgets what is not applied.
     pub(super) fn roll_back(&mut self) {
         self.pending.clear();
+        self.seen.get_mut().clear();
     }
 
-    /// Applies the changes.
+    /// Applies the changes. A conflict if somebody else changed the same records, or took or freed a name that was
+    /// asked for.
     pub(super) fn commit(&mut self) -> Outcome {
+        let seen = std::mem::take(self.seen.get_mut());
         if self.pending.is_empty() {
             return Ok(());
+        }
+        let _applying = self.applying.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, before) in &seen {
+            if revisions(&self.store.named(name)?) != *before {
+                return Err(Stop::Conflict);
+            }
         }
         let changes = std::mem::take(&mut self.pending).into_values().map(|pending| {
             let record = Arc::unwrap_or_clone(pending.record);
@@ -81,4 +103,11 @@ impl<'s> Transaction<'s> {
         });
         self.store.apply(changes.collect()).map_err(StoreError::into)
     }
+}
+
+/// What tells whether the same records have a name, unchanged.
+fn revisions(records: &[Arc<Record>]) -> Vec<(String, u64)> {
+    let mut revisions: Vec<_> = records.iter().map(|record| (record.id.clone(), record.revision)).collect();
+    revisions.sort_unstable();
+    revisions
 }
