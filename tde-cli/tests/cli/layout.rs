@@ -124,7 +124,7 @@ fn keys_are_converted_there_and_back_and_the_cluster_verifies_with_them() {
 
 #[test]
 fn commands_that_do_not_read_the_layout_say_which_do() {
-    let corpus = Corpus::first_of(&["A", "A-excerpt"]);
+    let corpus = Corpus::first_of(&["A", "E-excerpt"]);
     let scene = Scene::of(&corpus);
     let there = scene.there();
     let before = files(&there);
@@ -152,7 +152,7 @@ fn commands_that_do_not_read_the_layout_say_which_do() {
 
 #[test]
 fn a_scope_is_rotated_and_a_file_that_was_changed_is_named() {
-    let corpus = Corpus::first_of(&["A", "A-excerpt"]);
+    let corpus = Corpus::first_of(&["A", "E-excerpt"]);
     let scene = Scene::of(&corpus);
     let there = scene.there();
     let ring = scene.at("new-key");
