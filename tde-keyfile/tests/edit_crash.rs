@@ -3,9 +3,12 @@
 #![cfg(all(feature = "testing", unix))]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::std_instead_of_core)]
 
+#[path = "support/crash.rs"]
+mod crash;
 #[path = "support/edit.rs"]
 mod edit;
 
+use crash::{Interrupted, crash_at_every_call, crash_while_recovering, fail_at_every_call};
 use edit::{Keys, ROOT, State, assert_tidy, durable, full_cluster, internal_key, location, locator, new_key};
 use std::path::Path;
 use tde_keyfile::Oid;
@@ -13,7 +16,7 @@ use tde_keyfile::edit::{Draft, EditError, EditOptions, Editor, Existing, Generat
 use tde_keyfile::format::header::ProviderId;
 use tde_keyfile::format::keyring::KeyringRecords;
 use tde_keyfile::format::providers::ProviderKind;
-use tde_keyfile::storage::testing::{FailingStorage, Fault, ForgettingStorage, Persistence, SampleLimit};
+use tde_keyfile::storage::testing::{ForgettingStorage, SampleLimit};
 use tde_keyfile::storage::{self, Storage};
 use tde_wal::RangeKind;
 
@@ -156,16 +159,21 @@ impl<'k> Scenario<'k> {
     fn state(&self, storage: &dyn Storage) -> State {
         state(self.keys, storage)
     }
+}
+
+impl Interrupted for Scenario<'_> {
+    fn name(&self) -> &str {
+        self.operation.name
+    }
 
     fn fresh(&self) -> ForgettingStorage {
         durable(&self.old)
     }
 
-    fn run(&self, storage: &dyn Storage) -> Result<usize, EditError> {
-        self.keys.edit(storage, self.operation.edits)
+    fn run(&self, storage: &dyn Storage) -> Result<(), EditError> {
+        self.keys.edit(storage, self.operation.edits).map(|_| ())
     }
 
-    /// Opens what is left as the next command would, and runs the operation again if it was not done.
     fn reopen(&self, storage: &ForgettingStorage, done: bool, context: &dyn Fn() -> String) {
         let name = self.operation.name;
         let options = self.keys.options();
@@ -189,23 +197,9 @@ impl<'k> Scenario<'k> {
 #[test]
 fn a_machine_crash_at_every_call_of_every_edit_leaves_old_or_new() {
     let keys = Keys::new();
-    let mut states = 0;
-    for operation in operations() {
-        let scenario = Scenario::new(&keys, &operation);
-        for halt_at in 0.. {
-            let storage = scenario.fresh();
-            storage.halt_at(halt_at);
-            let done = scenario.run(&storage).is_ok();
-            for survivor in storage.crash(SampleLimit(12)) {
-                scenario.reopen(&survivor, done, &|| format!("halted at {halt_at}"));
-                states += 1;
-            }
-            scenario.reopen(&storage.kill(), done, &|| format!("killed at {halt_at}"));
-            if done {
-                break;
-            }
-        }
-    }
+    let scenarios = operations();
+    let scenarios = scenarios.iter().map(|operation| Scenario::new(&keys, operation));
+    let states: usize = scenarios.map(|scenario| crash_at_every_call(&scenario, SampleLimit(12))).sum();
     assert!(states > 1000, "only {states} states were looked at");
 }
 
@@ -213,35 +207,7 @@ fn a_machine_crash_at_every_call_of_every_edit_leaves_old_or_new() {
 fn an_error_at_every_call_of_every_edit_leaves_old_or_new() {
     let keys = Keys::new();
     for operation in operations() {
-        let scenario = Scenario::new(&keys, &operation);
-        for (fault, persistence) in [
-            (Fault::NoSpace, Persistence::FromThenOn),
-            (Fault::Device, Persistence::Once),
-            (Fault::ReadOnly, Persistence::FromThenOn),
-        ] {
-            for fail_at in 0.. {
-                let storage = FailingStorage::new(scenario.fresh());
-                storage.fail_at(fail_at, fault, persistence);
-                let result = scenario.run(&storage);
-                let context = || format!("{fault:?} {persistence:?} at {fail_at}: {result:?}");
-                let interrupted = matches!(
-                    &result,
-                    Err(EditError::Storage(
-                        storage::Error::Interrupted { .. } | storage::Error::NotDurable { .. }
-                    ))
-                );
-                let killed = storage.inner().kill();
-                let finished = storage.calls() <= fail_at;
-                scenario.reopen(&killed, result.is_ok(), &context);
-                for survivor in storage.inner().crash(SampleLimit(2)) {
-                    scenario.reopen(&survivor, result.is_ok(), &context);
-                }
-                assert!(!finished || result.is_ok(), "{}: {} ({interrupted})", operation.name, context());
-                if finished {
-                    break;
-                }
-            }
-        }
+        fail_at_every_call(&Scenario::new(&keys, &operation));
     }
 }
 
@@ -251,27 +217,9 @@ fn a_crash_while_an_interrupted_rotation_is_completed_leaves_old_or_new() {
     let keys = Keys::new();
     let operations = operations();
     let operation = operations.iter().find(|operation| operation.name == "rotate the default key").unwrap();
-    let scenario = Scenario::new(&keys, operation);
-    for halt_at in 0.. {
-        let storage = scenario.fresh();
-        storage.halt_at(halt_at);
-        let done = scenario.run(&storage).is_ok();
-        for recovery_halt in (0..).step_by(3) {
-            let killed = storage.kill();
-            killed.halt_at(recovery_halt);
-            let recovered = Editor::open(&killed, Path::new(ROOT), &keys.options()).is_ok();
-            for survivor in killed.crash(SampleLimit(3)) {
-                let context = || format!("killed at {halt_at}, halted at {recovery_halt}");
-                scenario.reopen(&survivor, done, &context);
-            }
-            if recovered {
-                break;
-            }
-        }
-        if done {
-            break;
-        }
-    }
+    crash_while_recovering(&Scenario::new(&keys, operation), (1, 3), SampleLimit(3), |killed| {
+        Editor::open(killed, Path::new(ROOT), &keys.options()).is_ok()
+    });
 }
 
 #[test]

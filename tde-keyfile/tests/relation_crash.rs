@@ -3,18 +3,21 @@
 #![cfg(all(feature = "testing", unix))]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::std_instead_of_core)]
 
+#[path = "support/crash.rs"]
+mod crash;
 #[path = "support/edit.rs"]
 mod edit;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crash::{Interrupted, crash_at_every_call, crash_while_recovering, fail_at_every_call, for_every_halt};
 use edit::{Keys, ROOT, durable, full_cluster, internal_key, locator, shown};
 use tde_core::{BlockNumber, Fork, PageCipher, PageSize};
 use tde_keyfile::cluster::RelationKey;
 use tde_keyfile::edit::{Draft, EditError, Editor, Existing, KeyFiles, ReencryptOptions, RelationFiles};
 use tde_keyfile::postgres::RelationPath;
-use tde_keyfile::storage::testing::{FailingStorage, Fault, ForgettingStorage, Persistence, SampleLimit};
+use tde_keyfile::storage::testing::{ForgettingStorage, SampleLimit};
 use tde_keyfile::storage::{self, Storage};
 
 const PLAIN: u32 = 20_000;
@@ -27,9 +30,6 @@ const FILES: [(&str, Fork, u32, &[bool]); 4] = [
     (".2", Fork::Main, 4, &[true]),
     ("_fsm", Fork::Fsm, 0, &[true, false]),
 ];
-
-/// More calls than any change makes: a loop over them ends even if the change never works.
-const CALLS: std::ops::Range<usize> = 0..1000;
 
 /// A page that a server takes; the block number is in it.
 fn page(relation: u32, block: u32) -> Vec<u8> {
@@ -133,12 +133,21 @@ impl Scenario {
             draft.encrypt_relation(&files, ReencryptOptions::default())
         }
     }
+}
 
-    fn run(&self, storage: &dyn Storage) -> Result<usize, EditError> {
-        self.keys.edit(storage, |draft| self.edits(storage, draft))
+impl Interrupted for Scenario {
+    fn name(&self) -> &str {
+        if self.relation == PLAIN { "encrypt" } else { "rekey" }
     }
 
-    /// Opens what is left as the next command would, and runs the operation again if it was not done.
+    fn fresh(&self) -> ForgettingStorage {
+        durable(&self.old)
+    }
+
+    fn run(&self, storage: &dyn Storage) -> Result<(), EditError> {
+        self.keys.edit(storage, |draft| self.edits(storage, draft)).map(|_| ())
+    }
+
     fn reopen(&self, storage: &ForgettingStorage, done: bool, context: &dyn Fn() -> String) {
         let opened = Editor::open(storage, Path::new(ROOT), &self.keys.options());
         drop(opened.unwrap_or_else(|error| panic!("{}: cannot reopen: {error:?}", context())));
@@ -161,76 +170,23 @@ impl Scenario {
 
 #[test]
 fn a_machine_crash_at_every_call_leaves_the_relation_readable() {
-    let mut states = 0;
-    for scenario in Scenario::all() {
-        for halt_at in CALLS {
-            let storage = durable(&scenario.old);
-            storage.halt_at(halt_at);
-            let done = scenario.run(&storage).is_ok();
-            for survivor in storage.crash(SampleLimit(12)) {
-                scenario.reopen(&survivor, done, &|| format!("halted at {halt_at}"));
-                states += 1;
-            }
-            scenario.reopen(&storage.kill(), done, &|| format!("killed at {halt_at}"));
-            if done {
-                break;
-            }
-        }
-    }
+    let states: usize =
+        Scenario::all().iter().map(|scenario| crash_at_every_call(scenario, SampleLimit(12))).sum();
     assert!(states > 500, "only {states} states were looked at");
 }
 
 #[test]
 fn an_error_at_every_call_leaves_the_relation_readable() {
-    for scenario in Scenario::all() {
-        for (fault, persistence) in [
-            (Fault::NoSpace, Persistence::FromThenOn),
-            (Fault::Device, Persistence::Once),
-            (Fault::ReadOnly, Persistence::FromThenOn),
-        ] {
-            for fail_at in CALLS {
-                let storage = FailingStorage::new(durable(&scenario.old));
-                storage.fail_at(fail_at, fault, persistence);
-                let result = scenario.run(&storage);
-                let finished = storage.calls() <= fail_at;
-                let context = || format!("{fault:?} {persistence:?} at {fail_at}: {result:?}");
-                scenario.reopen(&storage.inner().kill(), result.is_ok(), &context);
-                for survivor in storage.inner().crash(SampleLimit(2)) {
-                    scenario.reopen(&survivor, result.is_ok(), &context);
-                }
-                if finished {
-                    assert!(result.is_ok(), "{}", context());
-                    break;
-                }
-            }
-        }
-    }
+    Scenario::all().iter().for_each(fail_at_every_call);
 }
 
 /// Killed at every call, and the machine crashes at every call of the recovery.
 #[test]
 fn a_crash_while_an_interrupted_change_is_completed_leaves_the_relation_readable() {
     for scenario in Scenario::all() {
-        for halt_at in CALLS.step_by(3) {
-            let storage = durable(&scenario.old);
-            storage.halt_at(halt_at);
-            let done = scenario.run(&storage).is_ok();
-            for recovery_halt in CALLS.step_by(7) {
-                let killed = storage.kill();
-                killed.halt_at(recovery_halt);
-                let recovered = Editor::open(&killed, Path::new(ROOT), &scenario.keys.options()).is_ok();
-                for survivor in killed.crash(SampleLimit(2)) {
-                    let context = || format!("killed at {halt_at}, halted at {recovery_halt}");
-                    scenario.reopen(&survivor, done, &context);
-                }
-                if recovered {
-                    break;
-                }
-            }
-            if done {
-                break;
-            }
-        }
+        crash_while_recovering(&scenario, (3, 7), SampleLimit(2), |killed| {
+            Editor::open(killed, Path::new(ROOT), &scenario.keys.options()).is_ok()
+        });
     }
 }
 
@@ -239,10 +195,7 @@ fn a_crash_while_an_interrupted_change_is_completed_leaves_the_relation_readable
 fn a_change_that_is_half_in_place_is_not_given_up() {
     for scenario in Scenario::all() {
         let mut refused = 0;
-        for halt_at in CALLS {
-            let storage = durable(&scenario.old);
-            storage.halt_at(halt_at);
-            let done = scenario.run(&storage).is_ok();
+        for_every_halt(&scenario, 1, |storage, _, halt_at| {
             let killed = storage.kill();
             let mut options = scenario.keys.options();
             options.abandon_interrupted = true;
@@ -255,10 +208,7 @@ fn a_change_that_is_half_in_place_is_not_given_up() {
                 Err(error) => panic!("{error:?}"),
             }
             assert!(look(&scenario.keys, &killed, scenario.relation).1, "halted at {halt_at}");
-            if done {
-                break;
-            }
-        }
+        });
         assert!(refused >= 3, "{refused}");
     }
 }

@@ -3,6 +3,8 @@
 #![cfg(all(feature = "testing", unix))]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::std_instead_of_core)]
 
+#[path = "support/crash.rs"]
+mod crash;
 #[path = "support/edit.rs"]
 mod edit;
 #[path = "support/store.rs"]
@@ -10,11 +12,12 @@ mod store;
 
 use std::path::Path;
 
+use crash::{Interrupted, crash_at_every_call, crash_while_recovering, fail_at_every_call};
 use edit::{Keys, ROOT, durable, internal_key, location, new_key};
 use store::{Meaning, at, full};
 use tde_keyfile::Oid;
 use tde_keyfile::edit::{EditError, Existing};
-use tde_keyfile::storage::testing::{FailingStorage, Fault, ForgettingStorage, Persistence, SampleLimit};
+use tde_keyfile::storage::testing::{ForgettingStorage, SampleLimit};
 use tde_keyfile::storage::{self, Storage, interrupted_work};
 use tde_keyfile::store::{KeyChange, KeyStore, Layout, OneFileStore, convert, layout_of};
 use tde_wal::RangeKind;
@@ -120,12 +123,21 @@ impl<'k> Scenario<'k> {
         assert_eq!(source != new, in_place, "{}", operation.name);
         Self { keys, operation, old, source, new }
     }
+}
+
+impl Interrupted for Scenario<'_> {
+    fn name(&self) -> &str {
+        self.operation.name
+    }
+
+    fn fresh(&self) -> ForgettingStorage {
+        durable(&self.old)
+    }
 
     fn run(&self, storage: &dyn Storage) -> Result<(), EditError> {
         (self.operation.run)(self.keys, storage)
     }
 
-    /// Opens what is left as the next command would, and runs the operation again if it was not done.
     fn reopen(&self, storage: &ForgettingStorage, done: bool, context: &dyn Fn() -> String) {
         let name = self.operation.name;
         let (directory, layout) = self.operation.changes;
@@ -173,23 +185,9 @@ fn meaning(keys: &Keys, storage: &dyn Storage, directory: &str, layout: Layout) 
 #[test]
 fn a_machine_crash_at_every_call_leaves_old_or_new() {
     let keys = Keys::new();
-    let mut states = 0;
-    for operation in operations() {
-        let scenario = Scenario::new(&keys, &operation);
-        for halt_at in 0.. {
-            let storage = durable(&scenario.old);
-            storage.halt_at(halt_at);
-            let done = scenario.run(&storage).is_ok();
-            for survivor in storage.crash(SampleLimit(8)) {
-                scenario.reopen(&survivor, done, &|| format!("halted at {halt_at}"));
-                states += 1;
-            }
-            scenario.reopen(&storage.kill(), done, &|| format!("killed at {halt_at}"));
-            if done {
-                break;
-            }
-        }
-    }
+    let scenarios = operations();
+    let scenarios = scenarios.iter().map(|operation| Scenario::new(&keys, operation));
+    let states: usize = scenarios.map(|scenario| crash_at_every_call(&scenario, SampleLimit(8))).sum();
     assert!(states > 1000, "only {states} states were looked at");
 }
 
@@ -197,28 +195,7 @@ fn a_machine_crash_at_every_call_leaves_old_or_new() {
 fn an_error_at_every_call_leaves_old_or_new() {
     let keys = Keys::new();
     for operation in operations() {
-        let scenario = Scenario::new(&keys, &operation);
-        for (fault, persistence) in [
-            (Fault::NoSpace, Persistence::FromThenOn),
-            (Fault::Device, Persistence::Once),
-            (Fault::ReadOnly, Persistence::FromThenOn),
-        ] {
-            for fail_at in 0.. {
-                let storage = FailingStorage::new(durable(&scenario.old));
-                storage.fail_at(fail_at, fault, persistence);
-                let result = scenario.run(&storage);
-                let context = || format!("{fault:?} {persistence:?} at {fail_at}: {result:?}");
-                let finished = storage.calls() <= fail_at;
-                scenario.reopen(&storage.inner().kill(), result.is_ok(), &context);
-                for survivor in storage.inner().crash(SampleLimit(2)) {
-                    scenario.reopen(&survivor, result.is_ok(), &context);
-                }
-                assert!(!finished || result.is_ok(), "{}: {}", operation.name, context());
-                if finished {
-                    break;
-                }
-            }
-        }
+        fail_at_every_call(&Scenario::new(&keys, &operation));
     }
 }
 
@@ -228,28 +205,10 @@ fn a_crash_while_an_interrupted_rotation_is_completed_leaves_old_or_new() {
     let keys = Keys::new();
     let operations = operations();
     let operation = operations.iter().find(|operation| operation.name == "rotate a database").unwrap();
-    let scenario = Scenario::new(&keys, operation);
-    for halt_at in 0.. {
-        let storage = durable(&scenario.old);
-        storage.halt_at(halt_at);
-        let done = scenario.run(&storage).is_ok();
-        for recovery_halt in (0..).step_by(3) {
-            let killed = storage.kill();
-            killed.halt_at(recovery_halt);
-            let mut store = OneFileStore::open(&killed, Path::new(ROOT), &keys.options());
-            let recovered = store.as_mut().is_ok_and(|store| store.apply(&[], "nothing").is_ok());
-            for survivor in killed.crash(SampleLimit(3)) {
-                let context = || format!("killed at {halt_at}, halted at {recovery_halt}");
-                scenario.reopen(&survivor, done, &context);
-            }
-            if recovered {
-                break;
-            }
-        }
-        if done {
-            break;
-        }
-    }
+    crash_while_recovering(&Scenario::new(&keys, operation), (1, 3), SampleLimit(3), |killed| {
+        let mut store = OneFileStore::open(killed, Path::new(ROOT), &keys.options());
+        store.as_mut().is_ok_and(|store| store.apply(&[], "nothing").is_ok())
+    });
 }
 
 #[test]
