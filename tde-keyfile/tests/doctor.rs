@@ -5,14 +5,14 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tde_keyfile::cluster::{Cluster, OpenOptions};
 use tde_keyfile::doctor::{Check, DoctorOptions, Status, examine};
 use tde_keyfile::format::header::ProviderId;
 use tde_keyfile::format::providers::{ProviderKind, encode_record};
 use tde_keyfile::storage::JOURNAL_NAME;
-use tde_testkit::{RecordedCluster, recorded_clusters};
+use tde_testkit::{RecordedCluster, copy_as_a_server_has_it, recorded_clusters};
 
 const PAGE: usize = 8192;
 
@@ -29,7 +29,7 @@ impl Patient {
         let recorded = recorded("B-excerpt");
         let root = tempfile::tempdir().unwrap();
         let data = root.path().join("data");
-        copy_tree(&recorded.data_dir(), &data);
+        copy_as_a_server_has_it(&recorded.data_dir(), &data);
         fs::create_dir(root.path().join("keys")).unwrap();
         fs::create_dir_all(root.path().join("proc/sys/kernel")).unwrap();
         let patient = Self { options: DoctorOptions::default(), keys: OpenOptions::new(), root };
@@ -100,22 +100,6 @@ impl Patient {
 
 fn recorded(name: &str) -> RecordedCluster {
     recorded_clusters().into_iter().find(|cluster| cluster.name == name).unwrap()
-}
-
-/// As a server has its files.
-fn copy_tree(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    fs::set_permissions(to, Permissions::from_mode(0o700)).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_tree(&entry.path(), &target);
-        } else {
-            fs::write(&target, fs::read(entry.path()).unwrap()).unwrap();
-            fs::set_permissions(&target, Permissions::from_mode(0o600)).unwrap();
-        }
-    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ mod reader;
 use std::path::Path;
 
 use edit::{internal_key, location, locator};
-use reader::{Copy, reader};
+use reader::Copy;
 use tde_core::PrincipalKey;
 use tde_keyfile::Oid;
 use tde_keyfile::edit::{
@@ -25,13 +25,13 @@ use tde_keyfile::format::header::Magic;
 use tde_keyfile::format::providers::ProviderKind;
 use tde_keyfile::storage::DiskStorage;
 use tde_keyfile::verify::{VerifyOptions, verify};
-use tde_testkit::{recorded_clusters, to_hex};
+use tde_testkit::{recorded_clusters, reference_reader, to_hex};
 use tde_wal::RangeKind;
 
 /// Edits that change no internal key.
 #[test]
 fn rotations_conversions_and_repairs_leave_keys_ranges_and_plaintext_as_they_were() {
-    let reader = reader();
+    let reader = reference_reader();
     for cluster in recorded_clusters() {
         let mut copy = Copy::of(&cluster, reader.as_ref());
         copy.add_key("new-128", &[0x5a; 16]);
@@ -106,7 +106,7 @@ fn rotations_conversions_and_repairs_leave_keys_ranges_and_plaintext_as_they_wer
 
 #[test]
 fn relation_keys_ranges_and_providers_that_are_written_are_read_by_others() {
-    let reader = reader();
+    let reader = reference_reader();
     for cluster in recorded_clusters() {
         let copy = Copy::of(&cluster, reader.as_ref());
         let found = copy.cluster();

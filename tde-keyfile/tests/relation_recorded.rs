@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use reader::{Copy, reader};
+use reader::Copy;
 use tde_core::Cipher;
 use tde_keyfile::RelationLocator;
 use tde_keyfile::cluster::RelationKey;
@@ -21,7 +21,7 @@ use tde_keyfile::format::header::Magic;
 use tde_keyfile::postgres::RelationPath;
 use tde_keyfile::relation_file::{RelationGeometry, RelationReader};
 use tde_keyfile::storage::DiskStorage;
-use tde_testkit::{RecordedCluster, recorded_clusters, sha256_hex, to_hex};
+use tde_testkit::{RecordedCluster, recorded_clusters, reference_reader, sha256_hex, to_hex};
 
 /// The relations of a cluster by the path of their main fork, and what can be rewritten of them here.
 fn relations(cluster: &RecordedCluster, copy: &Copy) -> BTreeMap<RelationPath, RelationFiles> {
@@ -92,7 +92,7 @@ fn allow(cipher: Option<Cipher>) -> ReencryptOptions {
 
 #[test]
 fn every_relation_gets_another_key_and_keeps_its_plaintext() {
-    let reader = reader();
+    let reader = reference_reader();
     let mut rekeyed = 0;
     for cluster in recorded_clusters() {
         let copy = Copy::of(&cluster, reader.as_ref());
@@ -141,7 +141,7 @@ fn every_relation_gets_another_key_and_keeps_its_plaintext() {
 
 #[test]
 fn every_relation_is_encrypted_from_its_plaintext() {
-    let reader = reader();
+    let reader = reference_reader();
     let mut done = (0, 0);
     for cluster in recorded_clusters() {
         let copy = Copy::of(&cluster, reader.as_ref());

@@ -7,7 +7,7 @@
 #![cfg(all(feature = "testing", unix))]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::std_instead_of_core)]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -17,18 +17,7 @@ use tde_keyfile::edit::{EditOptions, NewPrincipalKey, Step};
 use tde_keyfile::storage::DiskStorage;
 use tde_keyfile::store::{KeyChange, KeyStore, Layout, OneFileStore, PgTdeStore, convert};
 use tde_keyfile::verify::{VerifyOptions, verify};
-use tde_testkit::{RecordedCluster, recorded_clusters, to_hex, workspace_root};
-
-fn reader() -> Option<PathBuf> {
-    let path = std::env::var_os("TDE_REFERENCE_READER")
-        .map_or_else(|| workspace_root().join("../shared/tools/pgtde-ref.py"), PathBuf::from);
-    let python = Command::new("python3").args(["-c", "import cryptography"]).output();
-    if path.is_file() && python.is_ok_and(|output| output.status.success()) {
-        return Some(path);
-    }
-    eprintln!("SKIPPED: no independent reader (set TDE_REFERENCE_READER; it needs Python's cryptography)");
-    None
-}
+use tde_testkit::{RecordedCluster, recorded_clusters, reference_reader, to_hex};
 
 /// What the independent reader says of a data directory.
 fn ask(reader: &Path, what: &str, data: &Path, cluster: &RecordedCluster, more: &[(&str, &[u8])]) -> Value {
@@ -83,7 +72,7 @@ fn shown(store: &dyn KeyStore) -> Vec<String> {
 
 #[test]
 fn there_and_back_keys_ranges_providers_and_plaintext_are_the_same() {
-    let reader = reader();
+    let reader = reference_reader();
     let storage = DiskStorage::new();
     for cluster in recorded_clusters() {
         let data = cluster.copy_data();

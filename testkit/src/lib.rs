@@ -12,7 +12,9 @@ mod cluster;
 mod manifest;
 pub mod vault;
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 pub use cluster::{RecordedCluster, recorded_clusters};
 pub use manifest::{
@@ -41,6 +43,41 @@ pub fn corpus_dir(name: &str) -> Option<PathBuf> {
         );
     }
     dir
+}
+
+/// The script that reads what these crates write and shares no code with them: the one that `TDE_REFERENCE_READER` names,
+/// or `../shared/tools/pgtde-ref.py`; says on standard error why it cannot be asked.
+pub fn reference_reader() -> Option<PathBuf> {
+    let path = std::env::var_os("TDE_REFERENCE_READER")
+        .map_or_else(|| workspace_root().join("../shared/tools/pgtde-ref.py"), PathBuf::from);
+    let python = Command::new("python3").args(["-c", "import cryptography"]).output();
+    if path.is_file() && python.is_ok_and(|output| output.status.success()) {
+        return Some(path);
+    }
+    eprintln!("SKIPPED: no independent reader (set TDE_REFERENCE_READER; it needs Python's cryptography)");
+    None
+}
+
+/// Copies a directory with the modes that a server gives its files: 0600, and 0700 for directories.
+#[cfg(unix)]
+pub fn copy_as_a_server_has_it(from: &Path, to: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let private = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a file of the test");
+    };
+    fs::create_dir(to).expect("no directory yet");
+    private(to, 0o700);
+    for entry in fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("its entries");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_as_a_server_has_it(&entry.path(), &target);
+        } else {
+            // Not `fs::copy`, which keeps the mode of what may be read only.
+            fs::write(&target, fs::read(entry.path()).expect("a file")).expect("room for a copy");
+            private(&target, 0o600);
+        }
+    }
 }
 
 /// SHA-256 as lower-case hexadecimal digits.

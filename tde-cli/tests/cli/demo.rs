@@ -15,18 +15,14 @@ use crate::tde::{Run, tde};
 
 /// Runs the demonstration with its temporary directory below `scratch`.
 fn demo(scratch: &Path, options: &[&str]) -> Run {
-    let output = Command::new(env!("CARGO_BIN_EXE_tde"))
+    Command::new(env!("CARGO_BIN_EXE_tde"))
         .args(["demo", "--size", "1"])
         .args(options)
         .env("TMPDIR", scratch)
         .stdin(Stdio::null())
         .output()
-        .unwrap();
-    Run {
-        status: output.status.code().unwrap_or(-1),
-        stdout: output.stdout,
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+        .unwrap()
+        .into()
 }
 
 fn is_empty(directory: &Path) -> bool {

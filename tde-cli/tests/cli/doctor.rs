@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 
 use serde_json::Value;
+use tde_testkit::copy_as_a_server_has_it;
 use tempfile::TempDir;
 
 use crate::corpus::Corpus;
@@ -20,8 +20,8 @@ impl Host {
     fn healthy() -> Self {
         let corpus = Corpus::first_of(&["B-excerpt"]);
         let root = tempfile::tempdir().unwrap();
-        copy(&corpus.data_directory(), &root.path().join("data"));
-        copy(&corpus.cluster.root.join("keyring"), &root.path().join("keyring"));
+        copy_as_a_server_has_it(&corpus.data_directory(), &root.path().join("data"));
+        copy_as_a_server_has_it(&corpus.cluster.root.join("keyring"), &root.path().join("keyring"));
         let host = Self { root };
         host.write("data/postgresql.conf", "shared_preload_libraries = 'pg_tde'\npg_tde.wal_encrypt = on\n");
         host.write("proc/sys/kernel/core_pattern", "|/bin/false\n");
@@ -49,21 +49,6 @@ impl Host {
     fn json(&self, options: &[&str], status: i32) -> Value {
         let run = self.doctor(&[&["--json"], options].concat()).expect(status);
         serde_json::from_slice(&run.stdout).unwrap()
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    fs::set_permissions(to, Permissions::from_mode(0o700)).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::write(&target, fs::read(entry.path()).unwrap()).unwrap();
-            fs::set_permissions(&target, Permissions::from_mode(0o600)).unwrap();
-        }
     }
 }
 

@@ -33,25 +33,31 @@ impl std::fmt::Display for Run {
     }
 }
 
+impl From<std::process::Output> for Run {
+    fn from(output: std::process::Output) -> Self {
+        Self {
+            // A signal has no code; no test expects one.
+            status: output.status.code().unwrap_or(-1),
+            stdout: output.stdout,
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
 /// Runs `tde` with these arguments in a directory.
 pub(crate) fn tde_in<I>(directory: &Path, arguments: I, stdin: &[u8]) -> Run
 where
     I: IntoIterator,
     I::Item: AsRef<OsStr>,
 {
-    let output = Command::new(env!("CARGO_BIN_EXE_tde"))
+    Command::new(env!("CARGO_BIN_EXE_tde"))
         .args(arguments)
         .current_dir(directory)
         .env_remove("CLICOLOR_FORCE")
         .write_stdin(stdin)
         .output()
-        .unwrap();
-    Run {
-        // A signal has no code; no test expects one.
-        status: output.status.code().unwrap_or(-1),
-        stdout: output.stdout,
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+        .unwrap()
+        .into()
 }
 
 /// Runs `tde` with these arguments.

@@ -233,25 +233,15 @@ fn an_archive_can_have_a_key_of_its_own() {
     assert!(segments >= expected, "only {segments} segments");
 }
 
-/// What the independent reader makes of a data directory: `TDE_REFERENCE_READER`, or the one beside the checkout.
+/// What the independent reader makes of a data directory.
 pub(crate) fn reference_reader(data_directory: &Path, keyrings: &[PathBuf]) -> Option<serde_json::Value> {
-    let beside = tde_testkit::workspace_root().join("../shared/tools/pgtde-ref.py");
-    let reader = std::env::var_os("TDE_REFERENCE_READER").map_or(beside, PathBuf::from);
-    if !reader.is_file() {
-        eprintln!("SKIPPED: the independent reader is not here (set TDE_REFERENCE_READER)");
-        return None;
-    }
+    let reader = tde_testkit::reference_reader()?;
     let mut command = Command::new("python3");
     command.arg(&reader).arg("files").arg(data_directory);
     for ring in keyrings {
         command.arg("--keyring").arg(ring);
     }
-    let output = command.output().ok()?;
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    if stderr.contains("ModuleNotFoundError") {
-        eprintln!("SKIPPED: the independent reader lacks a Python module: {stderr}");
-        return None;
-    }
-    assert!(output.status.success(), "{stderr}");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }

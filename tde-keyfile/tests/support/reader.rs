@@ -12,20 +12,9 @@ use tde_keyfile::cluster::{Cluster, OpenOptions};
 use tde_keyfile::edit::{Draft, EditError, EditOptions, Editor};
 use tde_keyfile::storage::DiskStorage;
 use tde_keyfile::verify::{VerifyOptions, verify};
-use tde_testkit::{RecordedCluster, to_hex, workspace_root};
+use tde_testkit::{RecordedCluster, to_hex};
 
 use super::edit;
-
-pub(crate) fn reader() -> Option<PathBuf> {
-    let path = std::env::var_os("TDE_REFERENCE_READER")
-        .map_or_else(|| workspace_root().join("../shared/tools/pgtde-ref.py"), PathBuf::from);
-    let python = Command::new("python3").args(["-c", "import cryptography"]).output();
-    if path.is_file() && python.is_ok_and(|output| output.status.success()) {
-        return Some(path);
-    }
-    eprintln!("SKIPPED: no independent reader (set TDE_REFERENCE_READER; it needs Python's cryptography)");
-    None
-}
 
 /// A copy of a recorded cluster that is edited.
 pub(crate) struct Copy {

@@ -7,7 +7,10 @@ use std::{
 
 use serde_json::Value as Json;
 
-use crate::tree::Node;
+use crate::{
+    recordings::{hex, json},
+    tree::Node,
+};
 
 /// Exchanges that one server answered one after another.
 pub(crate) struct Case {
@@ -55,37 +58,11 @@ pub(crate) struct Exchange {
     pub(crate) response: Vec<u8>,
 }
 
-/// The corpus of `TDE_CORPUS`, or `../shared/corpus` beside the repository; says so if there is none.
-pub(crate) fn full() -> Option<PathBuf> {
-    let root = std::env::var_os("TDE_CORPUS")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus"), PathBuf::from)
-        .join("kmip");
-    if root.is_dir() {
-        return Some(root);
-    }
-    eprintln!("SKIPPED: no corpus at {}; set TDE_CORPUS", root.display());
-    None
-}
-
-/// The excerpts in the repository.
-pub(crate) fn bundled() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-data/kmip")
-}
-
 fn sorted(folder: &Path) -> Vec<PathBuf> {
     let mut found: Vec<_> =
         fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
     found.sort();
     found
-}
-
-fn hex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
-}
-
-fn json(path: &Path) -> Json {
-    serde_json::from_slice(&fs::read(path).unwrap())
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// Recordings, a case for each folder with messages.

@@ -6,6 +6,9 @@
 mod cases;
 mod compare;
 mod known;
+#[path = "../../../tde-kmip-codec/tests/common/corpus.rs"]
+#[allow(dead_code)]
+mod recordings;
 mod tree;
 
 use std::{
@@ -187,7 +190,7 @@ fn run(name: &str, cases: &[Case], known: &[Deviation], least: usize) {
 
 #[test]
 fn recordings_of_real_servers() {
-    let Some(root) = cases::full() else { return };
+    let Some(root) = recordings::full() else { return };
     for (set, least) in [("pykmip", 578), ("cosmian", 494), ("libkmip-pykmip", 12), ("libkmip-cosmian", 10)] {
         run(set, &cases::recordings(&root, set), known::of(set), least);
     }
@@ -198,14 +201,14 @@ fn recordings_of_real_servers() {
 
 #[test]
 fn published_cases() {
-    let Some(root) = cases::full() else { return };
+    let Some(root) = recordings::full() else { return };
     run("oasis", &cases::published(&root), known::of("oasis"), 1790);
 }
 
 #[test]
 fn excerpts() {
     for (set, least) in [("pykmip", 11), ("cosmian", 10), ("libkmip-pykmip", 6), ("libkmip-cosmian", 5)] {
-        run(set, &cases::recordings(&cases::bundled(), set), known::of(set), least);
+        run(set, &cases::recordings(&recordings::bundled(), set), known::of(set), least);
     }
 }
 
@@ -213,7 +216,7 @@ fn excerpts() {
 #[test]
 fn pg_tde_is_answered_as_by_pykmip() {
     let mut tally = BTreeMap::new();
-    replay_all(&cases::recordings(&cases::bundled(), "libkmip-pykmip"), &mut tally);
+    replay_all(&cases::recordings(&recordings::bundled(), "libkmip-pykmip"), &mut tally);
     let tally = &tally["libkmip-pykmip"];
     assert!(tally.exchanges >= 6, "{tally:?}");
     assert_eq!((tally.same, tally.skipped), (tally.exchanges, 0), "{tally:?}");
