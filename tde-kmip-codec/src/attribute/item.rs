@@ -15,9 +15,7 @@ impl<'a> Attribute<'a> {
     /// # Errors
     /// Every error of the item and message layers that `options` does not tolerate.
     pub fn from_item(input: &'a [u8], version: ProtocolVersion, options: Options) -> Result<Self, Error> {
-        let decoder = Decoder::new(input, version, options, None);
-        let decoded = decoder.root().and_then(|found| Self::decode_v2(found, &decoder));
-        decoded.map_err(|failed| decoder.error(failed))
+        Decoder::item(input, version, options, Self::decode_v2)
     }
 
     /// Encodes the attribute under its own tag, as inside Attributes of KMIP 2.x, and returns the part of `buffer`

@@ -97,6 +97,17 @@ impl<'a, 'o> Decoder<'a, 'o> {
         }
     }
 
+    /// Decodes an item that is no message: what `read` makes of it as a whole.
+    pub(crate) fn item<T>(
+        input: &'a [u8],
+        version: ProtocolVersion,
+        options: Options,
+        read: impl FnOnce(Found<'a>, &Self) -> Result<T, Failed>,
+    ) -> Result<T, Error> {
+        let decoder = Self::new(input, version, options, None);
+        decoder.root().and_then(|found| read(found, &decoder)).map_err(|failed| decoder.error(failed))
+    }
+
     /// From here on, an Attribute may lack its value, or may not.
     #[inline]
     pub(crate) fn allow_absent_values(&self, allowed: bool) {

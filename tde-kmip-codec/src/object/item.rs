@@ -13,9 +13,7 @@ impl<'a> ManagedObject<'a> {
     /// # Errors
     /// Every error of the item and message layers that `options` does not tolerate.
     pub fn from_item(input: &'a [u8], version: ProtocolVersion, options: Options) -> Result<Self, Error> {
-        let decoder = Decoder::new(input, version, options, None);
-        let decoded = decoder.root().and_then(|found| Self::decode(found, &decoder));
-        decoded.map_err(|failed| decoder.error(failed))
+        Decoder::item(input, version, options, Self::decode)
     }
 
     /// Encodes the object under its own tag and returns the part of `buffer` that it takes.
