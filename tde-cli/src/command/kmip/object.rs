@@ -1,12 +1,14 @@
 //! Which object a command is about: by identifier, or by name if that is unique.
 
 use clap::Args;
-use tde_kmip::client::Client;
+use serde_json::json;
+use tde_kmip::client::{Client, Error};
 use tde_kmip_codec::attribute::{Attribute, AttributeValue, Name};
 use tde_kmip_codec::spec::enumeration::NameType;
 
-use super::connection::failure;
-use crate::failure::Failure;
+use super::connection::{ConnectionArgs, failure};
+use super::report;
+use crate::failure::{Failure, Status};
 
 /// One object.
 #[derive(Args, Debug)]
@@ -41,6 +43,36 @@ impl ObjectArgs {
                 Err(Failure::message(text).wrong().advise("give the identifier of one of them"))
             }
         }
+    }
+}
+
+/// One object that is changed.
+#[derive(Args, Debug)]
+pub(super) struct ChangeArgs {
+    #[command(flatten)]
+    object: ObjectArgs,
+
+    /// Print one JSON document instead (schema `tde.kmip.change/1`)
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+impl ChangeArgs {
+    /// Makes the change, and says what it `did`.
+    pub(super) fn carry_out(
+        &self,
+        did: &str,
+        change: impl FnOnce(&Client, &str) -> Result<(), Error>,
+    ) -> Result<Status, Failure> {
+        let client = self.connection.client()?;
+        let id = self.object.resolve(&client)?;
+        change(&client, &id).map_err(failure)?;
+        let document = json!({"schema": "tde.kmip.change/1", "unique_identifier": id, "change": did});
+        report::print(self.json, &document, &[format!("{id}: {did}")])?;
+        Ok(Status::Good)
     }
 }
 
