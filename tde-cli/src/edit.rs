@@ -118,27 +118,36 @@ pub(crate) fn carry_out(
         changes: Outcome::changes(&edit),
         more: Vec::new(),
     };
-    let place = &outcome.new_key_place;
     if let Some(editor) = editor {
-        // The key first: files that name a key which is nowhere would be lost.
-        if let Some(new_key) = new_key {
-            new_key.store()?;
-        }
-        if !edit.is_empty() {
-            editor.apply(edit).map_err(|error| {
-                let failed = failure(error);
-                match place {
-                    Some(place) => failed.advise(format!(
-                        "the new principal key is in {place} already: repeat the command without `--create`"
-                    )),
-                    None => failed,
-                }
-            })?;
-        }
+        store_key_first(new_key, || match edit.is_empty() {
+            true => Ok(()),
+            false => editor.apply(edit).map(|_| ()),
+        })?;
     } else {
         edit.rehearse(&storage, data_directory).map_err(failure)?;
     }
     say(write, &outcome)
+}
+
+/// Stores a new principal key, if there is one, and then makes the change: files that name a key which is nowhere would
+/// be lost.
+///
+/// # Errors
+/// Those of both; if the second fails, it says what has become of the key.
+pub(crate) fn store_key_first<T>(
+    new_key: Option<NewKey>,
+    change: impl FnOnce() -> Result<T, EditError>,
+) -> Result<T, Failure> {
+    if let Some(new_key) = &new_key {
+        new_key.store()?;
+    }
+    change().map_err(|error| match new_key {
+        Some(new_key) => failure(error).advise(format!(
+            "the new principal key is in {} already: repeat the command without `--create`",
+            new_key.place()
+        )),
+        None => failure(error),
+    })
 }
 
 /// What was done, or would be.

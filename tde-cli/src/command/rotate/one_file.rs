@@ -7,7 +7,7 @@ use tde_keyfile::store::{KeyChange, KeyStore as _, OneFileStore};
 
 use super::{RotateArgs, description, make};
 use crate::args::ScopeArg;
-use crate::edit::{NewKey, Outcome, failure, say};
+use crate::edit::{NewKey, Outcome, failure, say, store_key_first};
 use crate::failure::{Failure, Status};
 
 pub(super) fn run(args: &RotateArgs, options: &EditOptions) -> Result<Status, Failure> {
@@ -47,11 +47,7 @@ pub(super) fn run(args: &RotateArgs, options: &EditOptions) -> Result<Status, Fa
     };
     drop(edit);
     if !args.write.dry_run {
-        // The key first: files that name a key which is nowhere would be lost.
-        if let Some(new_key) = new_key {
-            new_key.store()?;
-        }
-        outcome.steps = store.apply(&changes, &description).map_err(failure)?.steps;
+        outcome.steps = store_key_first(new_key, || store.apply(&changes, &description))?.steps;
     }
     say(&args.write, &outcome)
 }
