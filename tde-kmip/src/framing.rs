@@ -17,6 +17,7 @@
 
 mod buffer;
 mod deadline;
+mod polling;
 mod timed;
 
 use std::io::{self, Read, Write};
@@ -24,8 +25,10 @@ use std::io::{self, Read, Write};
 pub use self::{
     buffer::{Direction, MessageBuffer},
     deadline::Deadline,
-    timed::{SetTimeouts, Timed},
+    polling::Polling,
+    timed::{Timed, Waiting},
 };
+use polling::Attention;
 
 /// Reads the next message and returns its bytes, which stay in `buffer` until it is used again.
 ///

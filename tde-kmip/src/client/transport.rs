@@ -13,7 +13,7 @@ use rustls_pki_types::ServerName;
 
 use super::{ConnectError, ServerAddress};
 use crate::{
-    framing::{Deadline, Timed},
+    framing::{Deadline, Polling, Timed},
     tls::{CertificateFacts, HandshakeFailure},
 };
 
@@ -65,13 +65,22 @@ pub trait Connector: Send + Sync + fmt::Debug {
 pub struct TlsConnector {
     config: Arc<ClientConfig>,
     server_name: Option<String>,
+    polling: Arc<Polling>,
 }
 
 impl TlsConnector {
     /// With that configuration: of [`crate::tls::ClientTls`], or the application's own.
     #[must_use]
-    pub const fn new(config: Arc<ClientConfig>) -> Self {
-        Self { config, server_name: None }
+    pub fn new(config: Arc<ClientConfig>) -> Self {
+        Self { config, server_name: None, polling: Arc::default() }
+    }
+
+    /// How long a thread polls for a response before it sleeps until that comes; [`Polling::LONGEST`] unless this says
+    /// otherwise, zero for never.
+    #[must_use]
+    pub fn polling(mut self, longest: Duration) -> Self {
+        self.polling = Arc::new(Polling::new(longest));
+        self
     }
 
     /// The name that the server's certificate must be for, instead of the host that is dialled: for tunnels, and for
@@ -99,7 +108,7 @@ impl Connector for TlsConnector {
             failure: Box::new(HandshakeFailure::from_io(&error)),
         };
         tcp.set_nodelay(true).map_err(failed)?;
-        let mut tcp = Timed::new(tcp).map_err(failed)?;
+        let mut tcp = Timed::new(tcp).map_err(failed)?.with_polling(Arc::clone(&self.polling));
         tcp.set_deadline(deadline);
         let mut tls = ClientConnection::new(Arc::clone(&self.config), name)
             .map_err(|error| failed(io::Error::other(error)))?;

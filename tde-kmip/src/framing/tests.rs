@@ -108,7 +108,7 @@ struct Slow {
     calls: Cell<u32>,
 }
 
-impl SetTimeouts for Slow {
+impl Waiting for Slow {
     fn set_read_timeout(&self, time: Option<Duration>) -> io::Result<()> {
         assert_ne!(time, Some(Duration::ZERO), "the system refuses that");
         self.calls.set(self.calls.get() + 1);

@@ -1,13 +1,14 @@
 use std::{
     io::{self, Read, Write},
     net::TcpStream,
+    sync::Arc,
     time::Duration,
 };
 
-use super::{Deadline, is_timeout};
+use super::{Attention, Deadline, Polling, is_timeout};
 
-/// A stream each of whose calls can be given a time.
-pub trait SetTimeouts {
+/// A stream that can be waited for.
+pub trait Waiting {
     /// The longest that one `read` waits; `None` for ever. Never zero.
     ///
     /// # Errors
@@ -19,15 +20,31 @@ pub trait SetTimeouts {
     /// # Errors
     /// What the system says.
     fn set_write_timeout(&self, time: Option<Duration>) -> io::Result<()>;
+
+    /// Reads what has come, without waiting.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] if nothing has come, as a stream says that can only be waited for; and what the
+    /// system says.
+    fn read_now(&self, _buffer: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
 }
 
-impl SetTimeouts for TcpStream {
+impl Waiting for TcpStream {
     fn set_read_timeout(&self, time: Option<Duration>) -> io::Result<()> {
         Self::set_read_timeout(self, time)
     }
 
     fn set_write_timeout(&self, time: Option<Duration>) -> io::Result<()> {
         Self::set_write_timeout(self, time)
+    }
+
+    #[cfg(unix)]
+    fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        use rustix::net::{RecvFlags, recv};
+        let (count, _) = recv(self, buffer, RecvFlags::DONTWAIT)?;
+        Ok(count)
     }
 }
 
@@ -43,9 +60,10 @@ pub struct Timed<S> {
     read_timeout: Option<Duration>,
     write_timeout: Option<Duration>,
     written: u64,
+    attention: Option<Attention>,
 }
 
-impl<S: SetTimeouts> Timed<S> {
+impl<S: Waiting> Timed<S> {
     /// The stream, without a deadline yet.
     ///
     /// # Errors
@@ -53,7 +71,21 @@ impl<S: SetTimeouts> Timed<S> {
     pub fn new(stream: S) -> io::Result<Self> {
         stream.set_read_timeout(None)?;
         stream.set_write_timeout(None)?;
-        Ok(Self { stream, deadline: Deadline::NEVER, read_timeout: None, write_timeout: None, written: 0 })
+        Ok(Self {
+            stream,
+            deadline: Deadline::NEVER,
+            read_timeout: None,
+            write_timeout: None,
+            written: 0,
+            attention: None,
+        })
+    }
+
+    /// Polls for bytes before it sleeps until they come.
+    #[must_use]
+    pub fn with_polling(mut self, polling: Arc<Polling>) -> Self {
+        self.attention = Some(Attention::new(polling));
+        self
     }
 
     /// Ends everything from here on by that instant: later calls fail with [`io::ErrorKind::TimedOut`].
@@ -113,13 +145,19 @@ macro_rules! until_deadline {
     }};
 }
 
-impl<S: Read + SetTimeouts> Read for Timed<S> {
+impl<S: Read + Waiting> Read for Timed<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(attention) = &mut self.attention
+            && !self.deadline.is_past()
+            && let Some(read) = attention.poll(|| self.stream.read_now(buffer))
+        {
+            return read;
+        }
         until_deadline!(self, read_timeout, set_read_timeout, self.stream.read(buffer))
     }
 }
 
-impl<S: Write + SetTimeouts> Write for Timed<S> {
+impl<S: Write + Waiting> Write for Timed<S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = until_deadline!(self, write_timeout, set_write_timeout, self.stream.write(bytes))?;
         self.written += count as u64;

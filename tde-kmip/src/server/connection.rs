@@ -14,7 +14,7 @@ use zeroize::Zeroize;
 use super::audit;
 use super::engine::ClientIdentity;
 use super::listener::{Shared, Slot};
-use crate::framing::{Deadline, Direction, FramingError, MessageBuffer, SetTimeouts, Timed, write_message};
+use crate::framing::{Deadline, Direction, FramingError, MessageBuffer, Timed, Waiting, write_message};
 use crate::tls::CertificateFacts;
 
 /// What a buffer for responses keeps between them.
@@ -58,7 +58,7 @@ pub(super) fn serve(shared: &Shared, slot: &Slot<'_>, socket: Socket, peer: Sock
 
 fn handshake(shared: &Shared, socket: Socket) -> io::Result<(Tls, ClientIdentity)> {
     socket.stream.set_nodelay(true)?;
-    let mut timed = Timed::new(socket)?;
+    let mut timed = Timed::new(socket)?.with_polling(Arc::clone(&shared.polling));
     timed.set_deadline(Deadline::after(shared.limits.handshake));
     let connection = ServerConnection::new(Arc::clone(&shared.tls)).map_err(io::Error::other)?;
     let mut tls = StreamOwned::new(connection, timed);
@@ -179,12 +179,16 @@ impl Write for Socket {
     }
 }
 
-impl SetTimeouts for Socket {
+impl Waiting for Socket {
     fn set_read_timeout(&self, time: Option<Duration>) -> io::Result<()> {
         self.stream.set_read_timeout(time)
     }
 
     fn set_write_timeout(&self, time: Option<Duration>) -> io::Result<()> {
         self.stream.set_write_timeout(time)
+    }
+
+    fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read_now(buffer)
     }
 }

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use crate::framing::Polling;
+
 /// Limits of a [`Server`](super::Server).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -22,6 +24,9 @@ pub struct Limits {
     pub request: Duration,
     /// How long requests in flight may take to end after a shutdown began.
     pub shutdown: Duration,
+    /// How long a connection's thread polls for the next bytes before it sleeps until they come ([`Polling`]); zero for
+    /// never.
+    pub polling: Duration,
 }
 
 impl Default for Limits {
@@ -34,6 +39,7 @@ impl Default for Limits {
             idle: Duration::from_secs(300),
             request: Duration::from_secs(30),
             shutdown: Duration::from_secs(10),
+            polling: Polling::LONGEST,
         }
     }
 }
@@ -85,6 +91,13 @@ impl Limits {
     #[must_use]
     pub const fn shutdown(mut self, time: Duration) -> Self {
         self.shutdown = time;
+        self
+    }
+
+    /// Time to poll for the next bytes.
+    #[must_use]
+    pub const fn polling(mut self, time: Duration) -> Self {
+        self.polling = time;
         self
     }
 }

@@ -20,6 +20,7 @@ use super::Limits;
 use super::audit;
 use super::connection::{self, Socket};
 use super::engine::Engine;
+use crate::framing::Polling;
 
 /// Sessions that clients can resume, without the cost of the certificates.
 const SESSIONS: usize = 4096;
@@ -57,6 +58,7 @@ pub(super) struct Shared {
     pub(super) engine: Engine,
     pub(super) tls: Arc<ServerConfig>,
     pub(super) limits: Limits,
+    pub(super) polling: Arc<Polling>,
     stopping: AtomicBool,
     connections: Mutex<Connections>,
     /// Notified when a connection ends.
@@ -94,6 +96,7 @@ impl Server {
             engine,
             tls: Arc::new(tls),
             limits,
+            polling: Arc::new(Polling::new(limits.polling)),
             stopping: AtomicBool::new(false),
             connections: Mutex::default(),
             ended: Condvar::new(),
