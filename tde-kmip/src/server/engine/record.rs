@@ -127,7 +127,7 @@ impl Object {
                         index = number;
                         first = inside.read().ok()?;
                     }
-                    attributes.keep(Kept::from_item(first.bytes, index)?);
+                    attributes.keep(Kept::from_item(&first, index)?);
                 }
                 (tag::PROTOCOL_VERSION, _) => {
                     let mut numbers = item.children();

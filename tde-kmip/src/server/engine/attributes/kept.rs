@@ -3,7 +3,7 @@
 use tde_kmip_codec::{
     attribute::{Attribute, AttributeReference, AttributeValue},
     spec::{ProtocolVersion, mask::CryptographicUsageMask, tag},
-    ttlv::{self, Leniency, Options, Reader, Tag, Value},
+    ttlv::{self, Item, Leniency, Options, Reader, Tag, Value},
 };
 
 use crate::server::engine::record::encoded;
@@ -92,10 +92,9 @@ impl Kept {
     }
 
     /// What [`Kept::item`] gave.
-    pub(in crate::server::engine) fn from_item(item: &[u8], index: i32) -> Option<Self> {
-        let read = Reader::new(item).read().ok()?;
-        let key = if read.tag == tag::ATTRIBUTE {
-            let mut fields = read.children();
+    pub(in crate::server::engine) fn from_item(item: &Item<'_>, index: i32) -> Option<Self> {
+        let key = if item.tag == tag::ATTRIBUTE {
+            let mut fields = item.children();
             match (fields.read().ok()?.value, fields.read().ok()?.value) {
                 (Value::TextString(vendor), Value::TextString(name)) => {
                     Key::Vendor(vendor.to_owned(), name.to_owned())
@@ -103,9 +102,9 @@ impl Kept {
                 _ => return None,
             }
         } else {
-            Key::standard(read.tag)
+            Key::standard(item.tag)
         };
-        Some(Self { key, index, item: item.to_vec() })
+        Some(Self { key, index, item: item.bytes.to_vec() })
     }
 
     pub(in crate::server::engine) fn item(&self) -> &[u8] {
