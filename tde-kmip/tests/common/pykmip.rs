@@ -90,9 +90,10 @@ impl PyKmip {
         self.child = Some(child);
     }
 
+    /// Ends it by its standard input, so that helper processes of PyKMIP's own server end, too.
     pub(crate) fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
-            child.kill().unwrap();
+            drop(child.stdin.take());
             child.wait().unwrap();
         }
     }

@@ -1,7 +1,8 @@
 """PyKMIP's server for the tests: its engine and its sessions behind a listener with today's TLS.
 
 PyKMIP's own listener offers suites without forward secrecy or authenticated encryption only. This one takes over
-listening, and nothing else: every message is read, executed and answered by PyKMIP.
+listening, and nothing else: every message is read, executed and answered by PyKMIP. With --own-listener, all of the
+server is PyKMIP's, as `pykmip-server` runs it, and only the suites are others.
 
 Writes "listening PORT" once it does, and ends when its standard input does, so that it cannot outlive a test.
 """
@@ -17,6 +18,7 @@ import threading
 
 from kmip.core.policy import policies
 from kmip.services.server.engine import KmipEngine
+from kmip.services.server.server import KmipServer
 from kmip.services.server.session import KmipSession
 
 
@@ -29,6 +31,7 @@ def arguments():
     parser.add_argument("--log")
     parser.add_argument("--tls12", action="store_true", help="TLS 1.2 only")
     parser.add_argument("--old-suites", action="store_true", help="only suites that PyKMIP comes with")
+    parser.add_argument("--own-listener", action="store_true", help="PyKMIP's own, but for the suites")
     return parser.parse_args()
 
 
@@ -59,8 +62,50 @@ def serve(listener, context, engine):
         session.start()
 
 
+def own_listener(options):
+    """PyKMIP's own server; returns when it ends."""
+    # It takes no port 0.
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = os.path.dirname(options.database)
+    server = KmipServer(
+        hostname="127.0.0.1",
+        port=port,
+        config_path=None,
+        log_path=options.log or os.path.join(folder, "server.log"),
+        certificate_path=options.chain,
+        key_path=options.key,
+        ca_path=options.clients,
+        auth_suite="TLS1.2",
+        policy_path=folder,
+        enable_tls_client_auth=True,
+        logging_level="INFO",
+        live_policies=False,
+        database_path=options.database,
+    )
+    server.auth_suite._protocol = ssl.PROTOCOL_TLS_SERVER
+    server.auth_suite._cipher_suites = "ECDHE+AESGCM"
+    server.start()
+    # So that nobody comes before it listens; it says so again itself.
+    server._socket.listen(5)
+
+    def until_end_of_input():
+        sys.stdin.read()
+        # Its helper processes end with it.
+        server.policy_monitor.terminate()
+        server.manager.shutdown()
+        os._exit(0)
+
+    threading.Thread(target=until_end_of_input, daemon=True).start()
+    print("listening", port, flush=True)
+    server.serve()
+
+
 def main():
     options = arguments()
+    if options.own_listener:
+        return own_listener(options)
     if options.log:
         logging.basicConfig(filename=options.log, level=logging.INFO)
     else:
