@@ -27,11 +27,11 @@ use config::Config;
 use log::LogFormat;
 
 const AFTER_HELP: &str = "\
-Prints `READY ADDRESS` on standard output once it listens; logs go to standard error. SIGTERM, SIGINT and SIGHUP
-end it: requests in flight are answered first. A second signal ends it at once.
+Prints `READY ADDRESS` on standard output once it listens; logs go to standard error. SIGTERM,
+SIGINT and SIGHUP end it: requests in flight are answered first. A second signal ends it at once.
 
-A store in a file is sealed under a master key (`tde master-key init`); it is made if it is missing. A store in
-memory forgets all keys when the server ends.
+A store in a file is sealed under a master key (`tde master-key init`); it is made if it is
+missing. A store in memory forgets all keys when the server ends.
 
 Every option but those of the passphrase may stand in the file of --config, without its dashes:
   listen = \"0.0.0.0:5696\"
@@ -47,7 +47,7 @@ Exit status:
 
 Examples:
   tde kmip serve --dir /etc/tde/kmip --store memory
-  tde kmip serve --dir /etc/tde/kmip --store /var/lib/tde/keys.store --master-key /etc/tde/master.key";
+  tde kmip serve --dir /etc/tde/kmip --store /var/lib/tde/keys.store --master-key /etc/tde/m.key";
 
 /// Serve keys over KMIP with mutual TLS
 #[derive(Args, Debug)]
@@ -152,6 +152,7 @@ fn limits(config: &Config) -> Limits {
     limits.idle = seconds(config.idle_timeout, limits.idle);
     limits.request = seconds(config.request_timeout, limits.request);
     limits.shutdown = seconds(config.shutdown_timeout, limits.shutdown);
+    limits.polling = config.polling.map_or(limits.polling, Duration::from_micros);
     limits
 }
 

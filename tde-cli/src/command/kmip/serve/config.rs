@@ -80,6 +80,10 @@ pub(super) struct Config {
     /// Seconds for requests in flight when the server ends [default: 10]
     #[arg(long, value_name = "SECONDS", help_heading = "Limits")]
     pub(super) shutdown_timeout: Option<u64>,
+
+    /// Microseconds to poll for the next request before sleeping until it comes; 0 for never [default: 50]
+    #[arg(long, value_name = "MICROSECONDS", help_heading = "Limits")]
+    pub(super) polling: Option<u64>,
 }
 
 impl Config {
@@ -109,6 +113,7 @@ impl Config {
             idle_timeout: self.idle_timeout.or(other.idle_timeout),
             request_timeout: self.request_timeout.or(other.request_timeout),
             shutdown_timeout: self.shutdown_timeout.or(other.shutdown_timeout),
+            polling: self.polling.or(other.polling),
         }
     }
 }
