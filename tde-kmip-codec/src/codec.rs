@@ -10,6 +10,7 @@ mod fields;
 mod found;
 mod many;
 mod nested;
+mod rules;
 mod scalar;
 mod secret;
 mod structure;
@@ -28,5 +29,6 @@ pub(crate) use self::{
     encoder::Encoder,
     fields::{Fields, Place, Presence},
     found::Found,
+    rules::{Asked, Quick, Seen, Shape, has_rules},
     structure::{SelectedValue, declared_in_order, presence},
 };

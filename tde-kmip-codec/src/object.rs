@@ -24,7 +24,7 @@ pub use self::{
     },
 };
 use crate::{
-    codec::{Decoder, Encoder, Failed, FieldValue, Found},
+    codec::{Decoder, Encoder, Failed, FieldValue, Found, Seen},
     spec::{Versions, enumeration::ObjectType, tag},
     ttlv::{ErrorKind, Leniency, Tag},
 };
@@ -76,6 +76,13 @@ macro_rules! objects {
                         $variant::probe(found, d).map(|_| ())
                     })+
                     tag => Err(d.fail_at(ErrorKind::UnknownField { tag }, found)),
+                }
+            }
+
+            /// What a rule asks about a field of the object.
+            pub(crate) fn seen(&self, path: &[Tag]) -> Seen {
+                match self {
+                    $(Self::$variant(object) => object.seen(path),)+
                 }
             }
 

@@ -36,8 +36,9 @@ use core::fmt;
 use self::enumeration::{Operation, ResultReason};
 pub use self::{
     facts::{
-        AppliesTo, AttributeFacts, Content, EnumerationFacts, FieldFacts, FieldTypes, Names, OperationFacts,
-        ReasonFacts, Rule, SetBy, StructureFacts, TagFacts, Types, ValueFacts, VendorFacts,
+        AppliesTo, AttributeFacts, Condition, Content, Demand, EnumerationFacts, FieldFacts, FieldState,
+        FieldTypes, Names, OperationFacts, ReasonFacts, Rule, RuleFacts, SetBy, StructureFacts, TagFacts,
+        Types, ValueFacts, VendorFacts,
     },
     version::{ProtocolVersion, Versions},
 };

@@ -36,7 +36,7 @@ pub(crate) mod writer;
 
 pub use self::{
     big_integer::BigInteger,
-    error::{Error, ErrorKind, Layer},
+    error::{Because, Error, ErrorKind, Layer},
     item::{Item, Value},
     item_type::ItemType,
     options::{Leniency, Options, Tolerated},

@@ -120,6 +120,31 @@ fn a_deviation_is_listed_and_fails_unless_lenient() {
     decode(&["--ttlv"], &out_of_order()).expect(0);
 }
 
+/// The same without the Cryptographic Length that goes with the algorithm.
+fn without_length() -> Vec<u8> {
+    let mut bytes = register();
+    let length = bytes.windows(4).position(|window| window == [0x42, 0x00, 0x2A, 0x02]).unwrap();
+    bytes.drain(length..length + 16);
+    for tag in [[0x78, 0x01], [0x0F, 0x01], [0x79, 0x01], [0x8F, 0x01], [0x40, 0x01]] {
+        let around = bytes.windows(4).position(|window| window == [0x42, 0x00, tag[0], tag[1]]).unwrap();
+        let len = u32::from_be_bytes(bytes[around + 4..around + 8].try_into().unwrap()) - 16;
+        bytes[around + 4..around + 8].copy_from_slice(&len.to_be_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn a_broken_rule_between_fields_is_a_deviation_that_names_both() {
+    let text = decode(&[], &without_length()).expect(1).stdout_text();
+    let line = text.lines().find(|line| line.contains("must be there")).unwrap();
+    let said = "field Cryptographic Length (0x42002A) must be there with Cryptographic Algorithm (0x420028) \
+                (conditional fields), in RequestMessage/BatchItem/RequestPayload/SymmetricKey/KeyBlock";
+    assert!(line.ends_with(said), "{line}");
+    assert!(text.ends_with("deviates: request, KMIP 1.4: Register, 1 deviation\n"), "{text}");
+    let text = decode(&["--lenient"], &without_length()).expect(0).stdout_text();
+    assert!(text.ends_with("readable: request, KMIP 1.4: Register, 1 deviation\n"), "{text}");
+}
+
 #[test]
 fn a_malformed_message_is_pointed_at_and_no_leniency_helps() {
     let mut bytes = register();

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::{
     names::{by_name, constant, spaced, types, version, versions},
     rows::{Row, groups, read},
+    rules::Rules,
 };
 
 /// The head of every generated file.
@@ -152,7 +153,7 @@ fn field(row: &Row) -> Result<String> {
     ))
 }
 
-const FIELD_COLUMNS: &str = "// content, name, [types 1.x], [types 2.x], [versions], [required], [conditional], [repeatable], condition;";
+const FIELD_COLUMNS: &str = "// content, name, [types 1.x], [types 2.x], [versions], [required], [conditional], [repeatable], condition;\n    // Under a field, its rules: => demand [field], [versions], (conditions), source;";
 const FIELD_USES: &str = "use super::{Content, FieldFacts, FieldTypes, StructureFacts, tag};\n";
 
 pub(crate) fn structures(data: &Path) -> Result<String> {
@@ -163,6 +164,7 @@ pub(crate) fn structures(data: &Path) -> Result<String> {
         FIELD_USES,
     );
     writeln!(text, "structures! {{\n    {FIELD_COLUMNS}")?;
+    let mut rules = Rules::read(data)?;
     for group in groups(&rows, &["structure", "variant"])? {
         let first = group[0];
         let (camel, variant) = (first.get("structure")?, first.get("variant")?);
@@ -182,10 +184,14 @@ pub(crate) fn structures(data: &Path) -> Result<String> {
         )?;
         for row in group {
             writeln!(text, "        {}", field(row)?)?;
+            for rule in rules.take(camel, "", variant, row.get("field")?) {
+                writeln!(text, "            {rule}")?;
+            }
         }
         text.push_str("    }\n");
     }
     text.push_str("}\n");
+    rules.check_taken(false)?;
     Ok(text)
 }
 
@@ -201,6 +207,7 @@ pub(crate) fn operations(data: &Path) -> Result<String> {
         "operations.csv",
         &FIELD_USES.replace("StructureFacts, tag", "OperationFacts, enumeration::Operation, tag"),
     );
+    let mut rules = Rules::read(data)?;
     writeln!(text, "operations! {{\n    {FIELD_COLUMNS}")?;
     for row in &values {
         if row.get("enumeration")? != "Operation" {
@@ -218,12 +225,14 @@ pub(crate) fn operations(data: &Path) -> Result<String> {
         )?;
         let request = message.or_else(|| fields.remove(&(camel, "request"))).unwrap_or_default();
         let response = fields.remove(&(camel, "response")).unwrap_or_default();
-        for row in request {
-            writeln!(text, "        {}", field(row)?)?;
-        }
-        text.push_str("    } {\n");
-        for row in response {
-            writeln!(text, "        {}", field(row)?)?;
+        for (rows, divider) in [(request, "    } {\n"), (response, "")] {
+            for row in rows {
+                writeln!(text, "        {}", field(row)?)?;
+                for rule in rules.take(camel, row.get("payload")?, "", row.get("field")?) {
+                    writeln!(text, "            {rule}")?;
+                }
+            }
+            text.push_str(divider);
         }
         text.push_str("    }\n");
     }
@@ -231,6 +240,7 @@ pub(crate) fn operations(data: &Path) -> Result<String> {
     if let Some((operation, _)) = fields.keys().next() {
         bail!("operations.csv: {operation:?} is no operation");
     }
+    rules.check_taken(true)?;
     Ok(text)
 }
 

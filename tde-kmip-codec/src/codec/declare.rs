@@ -1,8 +1,8 @@
 //! `structure!`: one declaration of a structure's fields, from which its type, decoding and encoding come.
 //!
 //! A declaration names, in wire order, each field, its cardinality, its Rust type and its tag. Versions and presence
-//! come from the standard's table given after the name, at compile time; so does the proof that no field is left out
-//! or stands in another order than the table's.
+//! come from the standard's table given after the name, at compile time; so do the rules between the fields, and the
+//! proof that no field is left out or stands in another order than the table's.
 //!
 //! Cardinalities: `req` always there, `opt` there or not (by version and circumstance), `many` any number;
 //! `req_by`/`opt_by` as above, read by what another field says; `attrs` the attributes of KMIP 1.x (repeated
@@ -33,8 +33,15 @@ macro_rules! structure {
                 d: &$crate::codec::Decoder<'a, '_>,
             ) -> Result<Self, $crate::codec::Failed> {
                 let mut fields = $crate::codec::Fields::open(found, d, const { &$facts })?;
-                $(let $field = take_field!(fields, $facts, $card, [$($tag)*] $(, $selector)?)?;)*
+                $(let $field: field_type!('a $card $ty) =
+                    take_field!(fields, $facts, $card, [$($tag)*] $(, $selector)?)?;)*
                 let extensions = fields.finish()?;
+                if const { $crate::codec::has_rules($facts) }
+                    && shape!($facts; $((seen_field!($card, $field)) [$($tag)*])*)
+                        .is_suspicious(const { $crate::codec::Quick::of($facts) }, d.cx.version)
+                {
+                    d.check_rules::<Self>(found, $facts)?;
+                }
                 Ok(Self { $($field,)* extensions })
             }
 
@@ -46,6 +53,12 @@ macro_rules! structure {
                 let mut fields = $crate::codec::Fields::open(found, d, const { &$facts })?;
                 $(let $field = probe_field!(fields, $facts, $card, ($ty), [$($tag)*] $(, $selector)?)?;)*
                 fields.finish()?;
+                if const { $crate::codec::has_rules($facts) }
+                    && shape!($facts; $((seen_probed!($card, $field, [$($tag)*])) [$($tag)*])*)
+                        .is_suspicious(const { $crate::codec::Quick::of($facts) }, d.cx.version)
+                {
+                    d.check_rules::<Self>(found, $facts)?;
+                }
                 Ok(None)
             }
 
@@ -54,7 +67,23 @@ macro_rules! structure {
                 let open = e.writer.begin(tag);
                 $(put_field!(e, self, $field, $facts, $card, [$($tag)*] $(, $selector)?);)*
                 self.extensions.encode(e);
+                if const { $crate::codec::has_rules($facts) }
+                    && shape!($facts; $((seen_field!($card, self.$field)) [$($tag)*])*)
+                        .is_suspicious(const { $crate::codec::Quick::of($facts) }, e.version)
+                {
+                    e.check_rules(self, $facts, open.item());
+                }
                 e.writer.end(open);
+            }
+
+            #[allow(unused_imports, unused_variables)]
+            fn seen(&self, path: &[$crate::ttlv::Tag]) -> $crate::codec::Seen {
+                use $crate::codec::{Seen, SelectedValue as _};
+                let Some((first, rest)) = path.split_first() else { return Seen::there(0) };
+                $(if names_field!($card, first, [$($tag)*]) {
+                    return seen_inside!($card, self.$field, path, rest);
+                })*
+                Seen::ABSENT
             }
         }
 
@@ -64,6 +93,99 @@ macro_rules! structure {
             $crate::codec::declared_in_order($facts, &[$($($crate::spec::tag::$tag,)*)*]),
             concat!(stringify!($name), " does not follow the standard's table"),
         );
+    };
+}
+
+/// The [`crate::codec::Shape`] of a structure: of each field what rules ask, as far as they ask.
+macro_rules! shape {
+    ($facts:expr; $(($seen:expr) [$($tag:ident)*])*) => {{
+        #[allow(unused_imports)]
+        use $crate::codec::SelectedValue as _;
+        #[allow(unused_mut)] // Nothing to note where there are no fields.
+        let mut shape = $crate::codec::Shape::EMPTY;
+        $($(shape.note(const { $crate::codec::Asked::about($facts, $crate::spec::tag::$tag) }, $seen);)*)*
+        shape
+    }};
+}
+
+/// What rules ask about a field, by cardinality.
+macro_rules! seen_field {
+    (req, $value:expr) => {
+        $crate::codec::Seen::there($value.number())
+    };
+    (req_by, $value:expr) => {
+        $crate::codec::Seen::there($value.number())
+    };
+    (opt, $value:expr) => {
+        $value
+            .as_ref()
+            .map_or($crate::codec::Seen::ABSENT, |value| $crate::codec::Seen::there(value.number()))
+    };
+    (opt_by, $value:expr) => {
+        seen_field!(opt, $value)
+    };
+    (attrs, $value:expr) => {
+        $crate::codec::Seen::if_there($value.is_some())
+    };
+    (many, $value:expr) => {
+        $crate::codec::Seen::if_there(!$value.is_empty())
+    };
+    (object, $value:expr) => {
+        $crate::codec::Seen::there(0)
+    };
+}
+
+/// As `seen_field!`, of what probing has left of the field.
+macro_rules! seen_probed {
+    (req, $value:expr, [$tag:ident]) => {
+        $crate::codec::Seen::there($value.as_ref().map_or(0, |value| value.number()))
+    };
+    (opt, $value:expr, [$tag:ident]) => {
+        match &$value {
+            Some(Some(value)) => $crate::codec::Seen::there(value.number()),
+            Some(None) => $crate::codec::Seen::ABSENT,
+            None => $crate::codec::Seen::there(0),
+        }
+    };
+    (req_by, $value:expr, [$tag:ident]) => {
+        $value
+    };
+    (opt_by, $value:expr, [$tag:ident]) => {
+        $value
+    };
+    ($card:ident, $value:expr, [$($tag:ident)*]) => {
+        seen_field!($card, $value)
+    };
+}
+
+/// Whether a path of tags leads into a field; the level of a managed object is passed over.
+macro_rules! names_field {
+    (object, $first:ident, []) => { *$first == $crate::spec::tag::KEY_BLOCK };
+    ($card:ident, $first:ident, [$($tag:ident)*]) => { [$($crate::spec::tag::$tag),*].contains($first) };
+}
+
+/// What a rule asks about a field, or a field in it.
+macro_rules! seen_inside {
+    (req, $value:expr, $path:ident, $rest:ident) => {
+        $value.seen($rest)
+    };
+    (req_by, $value:expr, $path:ident, $rest:ident) => {
+        $value.seen($rest)
+    };
+    (opt, $value:expr, $path:ident, $rest:ident) => {
+        $value.as_ref().map_or(Seen::ABSENT, |value| value.seen($rest))
+    };
+    (opt_by, $value:expr, $path:ident, $rest:ident) => {
+        seen_inside!(opt, $value, $path, $rest)
+    };
+    (attrs, $value:expr, $path:ident, $rest:ident) => {
+        Seen::if_there($value.is_some())
+    };
+    (many, $value:expr, $path:ident, $rest:ident) => {
+        Seen::if_there(!$value.is_empty())
+    };
+    (object, $value:expr, $path:ident, $rest:ident) => {
+        $value.seen($path)
     };
 }
 

@@ -114,6 +114,11 @@ impl<'a, 'o> Decoder<'a, 'o> {
         self.absent_values.set(allowed || self.again);
     }
 
+    /// Whether the input was decoded before.
+    pub(crate) const fn is_again(&self) -> bool {
+        self.again
+    }
+
     pub(crate) const fn allows_absent_values(&self) -> bool {
         self.absent_values.get()
     }

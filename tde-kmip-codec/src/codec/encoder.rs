@@ -29,7 +29,12 @@ impl<'b> Encoder<'b> {
     #[cold]
     #[inline(never)]
     pub(crate) fn fail(&mut self, kind: ErrorKind) {
-        let at = self.writer.len();
+        self.fail_at(kind, self.writer.len());
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn fail_at(&mut self, kind: ErrorKind, at: usize) {
         self.fault.get_or_insert((kind, at));
     }
 

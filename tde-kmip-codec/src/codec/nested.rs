@@ -1,6 +1,6 @@
 use core::{fmt, marker::PhantomData};
 
-use super::{Context, Decoder, Encoder, Failed, FieldValue, Found};
+use super::{Context, Decoder, Encoder, Failed, FieldValue, Found, Seen};
 use crate::ttlv::Tag;
 
 /// A large structure inside another one, kept as a window onto the message so that the outer one stays small.
@@ -42,6 +42,10 @@ impl<'a, T: FieldValue<'a>> FieldValue<'a> for Nested<'a, T> {
         if let Some(value) = self.get() {
             value.encode(tag, e);
         }
+    }
+
+    fn seen(&self, path: &[Tag]) -> Seen {
+        self.get().map_or(Seen::there(0), |value| value.seen(path))
     }
 }
 

@@ -169,6 +169,11 @@ impl<'a> FieldValue<'a> for bool {
     fn encode(&self, tag: Tag, e: &mut Encoder<'_>) {
         e.writer.boolean(tag, *self);
     }
+
+    #[inline(always)]
+    fn number(&self) -> u32 {
+        u32::from(*self)
+    }
 }
 
 impl<'a> FieldValue<'a> for &'a str {
@@ -181,6 +186,11 @@ impl<'a> FieldValue<'a> for &'a str {
     #[inline(always)]
     fn encode(&self, tag: Tag, e: &mut Encoder<'_>) {
         e.writer.text_string(tag, self);
+    }
+
+    #[inline(always)]
+    fn number(&self) -> u32 {
+        self.len() as u32
     }
 }
 
@@ -199,6 +209,11 @@ impl<'a> FieldValue<'a> for &'a [u8] {
     #[inline(always)]
     fn encode(&self, tag: Tag, e: &mut Encoder<'_>) {
         e.writer.byte_string(tag, self);
+    }
+
+    #[inline(always)]
+    fn number(&self) -> u32 {
+        self.len() as u32
     }
 }
 
@@ -291,6 +306,11 @@ impl<'a, E: Enumerated> FieldValue<'a> for E {
             e.odd_value(tag, self.value(), self.versions());
         }
         e.writer.enumeration(tag, self.value());
+    }
+
+    #[inline(always)]
+    fn number(&self) -> u32 {
+        self.value()
     }
 }
 

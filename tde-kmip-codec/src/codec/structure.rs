@@ -1,4 +1,4 @@
-use super::{Decoder, Encoder, Failed, Found, Presence};
+use super::{Decoder, Encoder, Failed, Found, Presence, Seen};
 use crate::{
     spec::{Content, FieldFacts, ProtocolVersion, Versions},
     ttlv::{Error, Leniency, Options, Tag, Tolerated, Writer},
@@ -31,16 +31,40 @@ pub trait FieldValue<'a>: Clone + 'a {
 
     #[doc(hidden)]
     fn encode(&self, tag: Tag, e: &mut Encoder<'_>);
+
+    /// What the value is to a rule ([`crate::spec::FieldState`]); 0 where no rule asks.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn number(&self) -> u32 {
+        0
+    }
+
+    /// What a rule asks about a field in here; no path is the value itself.
+    #[doc(hidden)]
+    fn seen(&self, path: &[Tag]) -> Seen {
+        if path.is_empty() { Seen::there(self.number()) } else { Seen::ABSENT }
+    }
 }
 
 /// What can stand in a field when another field says which.
 pub(crate) trait SelectedValue<'a, S>: Clone + 'a {
     fn decode_by(found: Found<'a>, d: &Decoder<'a, '_>, selector: &S) -> Result<Self, Failed>;
 
-    /// Checks without building.
-    fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, selector: &S) -> Result<(), Failed>;
+    /// Checks without building, and gives what [`SelectedValue::number`] would.
+    fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, selector: &S) -> Result<u32, Failed>;
 
     fn encode_by(&self, tag: Tag, e: &mut Encoder<'_>, selector: &S);
+
+    /// What the value is to a rule, as [`FieldValue::number`].
+    #[inline(always)]
+    fn number(&self) -> u32 {
+        0
+    }
+
+    /// What a rule asks about a field in here, as [`FieldValue::seen`].
+    fn seen(&self, path: &[Tag]) -> Seen {
+        if path.is_empty() { Seen::there(self.number()) } else { Seen::ABSENT }
+    }
 }
 
 /// A declared structure, which can be decoded and encoded by itself.

@@ -77,8 +77,8 @@ macro_rules! credentials {
                 }
             }
 
-            fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, by: &CredentialType) -> Result<(), Failed> {
-                Self::decode_by(found, d, by).map(|_| ())
+            fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, by: &CredentialType) -> Result<u32, Failed> {
+                Self::decode_by(found, d, by).map(|_| 0)
             }
 
             fn encode_by(&self, tag: Tag, e: &mut Encoder<'_>, by: &CredentialType) {

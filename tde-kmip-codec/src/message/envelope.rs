@@ -76,7 +76,8 @@ macro_rules! message {
             /// How many bytes the encoding takes.
             ///
             /// # Errors
-            /// What the version in the header does not have, or requires and is not set.
+            /// What the version in the header does not have, or requires and is not set; what breaks a rule between
+            /// fields.
             pub fn encoded_len(&self) -> Result<usize, Error> {
                 let mut encoder = self.encoder(Writer::measure(), Leniency::NONE);
                 self.encode_root(&mut encoder);
@@ -87,7 +88,7 @@ macro_rules! message {
             ///
             /// # Errors
             /// [`ErrorKind::BufferTooSmall`] with the size that is needed; what the version in the header does not
-            /// have, or requires and is not set.
+            /// have, or requires and is not set; what breaks a rule between fields.
             pub fn encode<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b mut [u8], Error> {
                 self.encode_with(buffer, Leniency::NONE)
             }

@@ -28,7 +28,8 @@ structure! {
     /// Cryptographic Length; absent only when the Key Value tells it, or for Secret Data and Opaque Objects;
     /// present together with Cryptographic Algorithm.
     cryptographic_length: opt i32 = CRYPTOGRAPHIC_LENGTH;
-    /// Key Wrapping Data; present exactly when the key is wrapped.
+    /// Key Wrapping Data; there when Key Value is a Byte String; with a structure only where the material alone is
+    /// encrypted (No Encoding), or nothing is (MAC/sign).
     key_wrapping_data: opt Nested<'a, KeyWrappingData<'a>> = KEY_WRAPPING_DATA;
 }
 

@@ -62,14 +62,14 @@ impl<'a> SelectedValue<'a, KeyFormatType> for KeyValue<'a> {
         value
     }
 
-    fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, format: &KeyFormatType) -> Result<(), Failed> {
+    fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, format: &KeyFormatType) -> Result<u32, Failed> {
         if found.is(ItemType::ByteString) {
-            return <&[u8]>::decode(found, d).map(|_| ());
+            return <&[u8]>::decode(found, d).map(|_| ItemType::ByteString as u32);
         }
         let outer = d.key_format.replace(format.0);
         let probed = PlainKeyValue::probe(found, d);
         d.key_format.set(outer);
-        probed.map(|_| ())
+        probed.map(|_| ItemType::Structure as u32)
     }
 
     #[inline]
@@ -80,6 +80,14 @@ impl<'a> SelectedValue<'a, KeyFormatType> for KeyValue<'a> {
                 value.encode(tag, e);
             }
             Self::Wrapped(bytes) => bytes.encode(tag, e),
+        }
+    }
+
+    #[inline(always)]
+    fn number(&self) -> u32 {
+        match self {
+            Self::Plain(_) => ItemType::Structure as u32,
+            Self::Wrapped(_) => ItemType::ByteString as u32,
         }
     }
 }

@@ -17,7 +17,7 @@ structure! {
 
     /// Unique Identifier.
     unique_identifier: opt UniqueIdentifier<'a> = UNIQUE_IDENTIFIER;
-    /// Certificate Request Type; required in KMIP 1.0.
+    /// Certificate Request Type; required in KMIP 1.0, later there with the request.
     certificate_request_type: opt CertificateRequestType = CERTIFICATE_REQUEST_TYPE;
     /// Certificate Request in KMIP 1.x, Certificate Request Value in 2.x; required in KMIP 1.0.
     certificate_request: opt &'a [u8] = CERTIFICATE_REQUEST | CERTIFICATE_REQUEST_VALUE;
@@ -45,7 +45,7 @@ structure! {
     unique_identifier: opt UniqueIdentifier<'a> = UNIQUE_IDENTIFIER;
     /// Certificate Request Unique Identifier; KMIP 2.0 and later.
     certificate_request_unique_identifier: opt UniqueIdentifier<'a> = CERTIFICATE_REQUEST_UNIQUE_IDENTIFIER;
-    /// Certificate Request Type; required in KMIP 1.0.
+    /// Certificate Request Type; required in KMIP 1.0, later there with the request.
     certificate_request_type: opt CertificateRequestType = CERTIFICATE_REQUEST_TYPE;
     /// Certificate Request in KMIP 1.x, Certificate Request Value in 2.x; required in KMIP 1.0.
     certificate_request: opt &'a [u8] = CERTIFICATE_REQUEST | CERTIFICATE_REQUEST_VALUE;

@@ -32,7 +32,7 @@ structure! {
     unique_identifier: req UniqueIdentifier<'a> = UNIQUE_IDENTIFIER;
     /// Put Function.
     put_function: req PutFunction = PUT_FUNCTION;
-    /// Replaced Unique Identifier.
+    /// Replaced Unique Identifier; there when Put Function is Replace.
     replaced_unique_identifier: opt UniqueIdentifier<'a> = REPLACED_UNIQUE_IDENTIFIER;
     /// The object.
     object: object ManagedObject<'a> =;

@@ -30,7 +30,7 @@ structure! {
     unique_identifier: opt UniqueIdentifier<'a> = UNIQUE_IDENTIFIER;
     /// Revocation Reason.
     revocation_reason: req RevocationReason<'a> = REVOCATION_REASON;
-    /// Compromise Occurrence Date.
+    /// Compromise Occurrence Date; only with a compromise as the reason.
     compromise_occurrence_date: opt DateTime = COMPROMISE_OCCURRENCE_DATE;
 }
 

@@ -85,12 +85,12 @@ macro_rules! payloads {
                 })
             }
 
-            fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, operation: &Operation) -> Result<(), Failed> {
+            fn probe_by(found: Found<'a>, d: &Decoder<'a, '_>, operation: &Operation) -> Result<u32, Failed> {
                 check_version(*operation, found, d)?;
                 d.allow_absent_values(*operation == Operation::NOTIFY);
                 match *operation {
-                    $(Operation::$operation => $request::probe(found, d).map(|_| ()),)+
-                    _ => AnyStructure::decode(found, d).map(|_| ()),
+                    $(Operation::$operation => $request::probe(found, d).map(|_| 0),)+
+                    _ => AnyStructure::decode(found, d).map(|_| 0),
                 }
             }
 
@@ -128,13 +128,13 @@ macro_rules! payloads {
                 found: Found<'a>,
                 d: &Decoder<'a, '_>,
                 operation: &Option<Operation>,
-            ) -> Result<(), Failed> {
+            ) -> Result<u32, Failed> {
                 if let Some(operation) = operation {
                     check_version(*operation, found, d)?;
                 }
                 match *operation {
-                    $(Some(Operation::$operation) => $response::probe(found, d).map(|_| ()),)+
-                    _ => AnyStructure::decode(found, d).map(|_| ()),
+                    $(Some(Operation::$operation) => $response::probe(found, d).map(|_| 0),)+
+                    _ => AnyStructure::decode(found, d).map(|_| 0),
                 }
             }
 

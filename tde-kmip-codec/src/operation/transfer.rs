@@ -20,7 +20,7 @@ structure! {
     object_type: opt ObjectType = OBJECT_TYPE;
     /// Replace Existing.
     replace_existing: opt bool = REPLACE_EXISTING;
-    /// Key Wrap Type; present exactly when the key is wrapped.
+    /// Key Wrap Type; in KMIP 2.0 and later there exactly when the key is wrapped.
     key_wrap_type: opt KeyWrapType = KEY_WRAP_TYPE;
     /// The attributes: repeated Attribute in KMIP 1.x, one Attributes in 2.x.
     attributes: attrs Attributes<'a> = ATTRIBUTE | ATTRIBUTES;

@@ -249,6 +249,61 @@ pub struct FieldFacts {
     pub repeatable: Versions,
     /// When it is there, in words; empty if there is nothing to say.
     pub condition: &'static str,
+    /// When it must be there, or may not, because of what other fields say.
+    pub rules: &'static [RuleFacts],
+}
+
+/// A rule between fields: one of them must be there, or may not, when the others are so.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct RuleFacts {
+    /// The field that the rule is about, after the structures of this one that it stands in.
+    pub field: &'static [Tag],
+    /// What is demanded of it.
+    pub demand: Demand,
+    /// The versions that demand it.
+    pub versions: Versions,
+    /// When: all of these hold.
+    pub when: &'static [Condition],
+    /// Where the standard says so.
+    pub source: &'static str,
+}
+
+/// What a rule demands of a field.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(clippy::exhaustive_enums)] // It is there or not.
+pub enum Demand {
+    /// It must be there.
+    Required,
+    /// It may not be there.
+    Forbidden,
+}
+
+/// That a field is so.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Condition {
+    /// The field, after the structures that it stands in; the level of a managed object's own tag is passed over.
+    pub field: &'static [Tag],
+    /// How it is.
+    pub state: FieldState,
+}
+
+/// How a field is.
+///
+/// Numbers stand for values: that of an Enumeration or a Boolean, the length of a text or of bytes, the number of its
+/// item type for a Key Value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum FieldState {
+    /// It is there.
+    Present,
+    /// It is not there.
+    Absent,
+    /// It is there and has one of these values.
+    OneOf(&'static [u32]),
+    /// It has none of these values, or is not there.
+    NoneOf(&'static [u32]),
 }
 
 /// A structure: its fields in wire order.

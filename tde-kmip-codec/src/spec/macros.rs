@@ -269,7 +269,9 @@ macro_rules! content {
 
 macro_rules! fields {
     ($($content:ident, $name:literal, [$($v1:ident)*], [$($v2:ident)*], [$($versions:ident)*],
-       [$($required:ident)*], [$($conditional:ident)*], [$($repeatable:ident)*], $condition:literal;)*) => {
+       [$($required:ident)*], [$($conditional:ident)*], [$($repeatable:ident)*], $condition:literal;
+       $(=> $demand:ident [$($path:ident)+], [$($since:ident)*],
+          $(([$($other:ident)+] $state:ident $([$($number:literal)+])?))+, $source:literal;)*)*) => {
         &[$(FieldFacts {
             name: $name,
             content: content!($content),
@@ -279,6 +281,16 @@ macro_rules! fields {
             conditional: versions!($($conditional)*),
             repeatable: versions!($($repeatable)*),
             condition: $condition,
+            rules: &[$($crate::spec::RuleFacts {
+                field: &[$(tag::$path),+],
+                demand: $crate::spec::Demand::$demand,
+                versions: versions!($($since)*),
+                when: &[$($crate::spec::Condition {
+                    field: &[$(tag::$other),+],
+                    state: $crate::spec::FieldState::$state $((&[$($number),+]))?,
+                }),+],
+                source: $source,
+            }),*],
         }),*]
     };
 }

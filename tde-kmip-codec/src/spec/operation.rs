@@ -6,6 +6,7 @@ use super::{Content, FieldFacts, FieldTypes, OperationFacts, enumeration::Operat
 
 operations! {
     // content, name, [types 1.x], [types 2.x], [versions], [required], [conditional], [repeatable], condition;
+    // Under a field, its rules: => demand [field], [versions], (conditions), source;
     CREATE, "Create", "Create", [V1_0 V2_1], false {
         OBJECT_TYPE, "Object Type", [Enumeration], [Enumeration], [V1_0 V2_1], [V1_0 V2_1], [], [], "";
         TEMPLATE_ATTRIBUTE, "Template-Attribute", [Structure], [], [V1_0 V1_4], [V1_0 V1_4], [], [], "";
@@ -57,6 +58,8 @@ operations! {
         UNIQUE_IDENTIFIER, "Unique Identifier", [TextString], [TextString Enumeration Integer], [V1_0 V2_1], [V1_0 V2_1], [], [V1_0 V2_1], "";
         DERIVATION_METHOD, "Derivation Method", [Enumeration], [Enumeration], [V1_0 V2_1], [V1_0 V2_1], [], [], "";
         DERIVATION_PARAMETERS, "Derivation Parameters", [Structure], [Structure], [V1_0 V2_1], [V1_0 V2_1], [], [], "";
+            => Required [DERIVATION_PARAMETERS SALT], [V1_0 V2_1], ([DERIVATION_METHOD] OneOf [1]), "KMIP 1.4, section 4.6; KMIP 2.1, section 7.12";
+            => Required [DERIVATION_PARAMETERS ITERATION_COUNT], [V1_0 V2_1], ([DERIVATION_METHOD] OneOf [1]), "KMIP 1.4, section 4.6; KMIP 2.1, section 7.12";
         TEMPLATE_ATTRIBUTE, "Template-Attribute", [Structure], [], [V1_0 V1_4], [V1_0 V1_4], [], [], "";
         ATTRIBUTES, "Attributes", [], [Structure], [V2_0 V2_1], [V2_0 V2_1], [], [], "";
     } {
@@ -65,7 +68,9 @@ operations! {
     }
     CERTIFY, "Certify", "Certify", [V1_0 V2_1], false {
         UNIQUE_IDENTIFIER, "Unique Identifier", [TextString], [TextString Enumeration Integer], [V1_0 V2_1], [], [], [], "";
-        CERTIFICATE_REQUEST_TYPE, "Certificate Request Type", [Enumeration], [Enumeration], [V1_0 V2_1], [V1_0 V1_0], [], [], "";
+        CERTIFICATE_REQUEST_TYPE, "Certificate Request Type", [Enumeration], [Enumeration], [V1_0 V2_1], [V1_0 V1_0], [V1_1 V2_1], [], "a certificate request is given";
+            => Required [CERTIFICATE_REQUEST_TYPE], [V1_1 V1_4], ([CERTIFICATE_REQUEST] Present), "KMIP 1.4, section 4.7";
+            => Required [CERTIFICATE_REQUEST_TYPE], [V2_0 V2_1], ([CERTIFICATE_REQUEST_VALUE] Present), "KMIP 2.1, section 6.1.6";
         CERTIFICATE_REQUEST, "Certificate Request", [ByteString], [], [V1_0 V1_4], [V1_0 V1_0], [], [], "";
         TEMPLATE_ATTRIBUTE, "Template-Attribute", [Structure], [], [V1_0 V1_4], [], [], [], "";
         CERTIFICATE_REQUEST_VALUE, "Certificate Request Value", [], [ByteString], [V2_0 V2_1], [], [], [], "";
@@ -78,7 +83,9 @@ operations! {
     RE_CERTIFY, "Re-certify", "ReCertify", [V1_0 V2_1], false {
         UNIQUE_IDENTIFIER, "Unique Identifier", [TextString], [TextString Enumeration Integer], [V1_0 V2_1], [], [], [], "";
         CERTIFICATE_REQUEST_UNIQUE_IDENTIFIER, "Certificate Request Unique Identifier", [], [TextString Enumeration Integer], [V2_0 V2_1], [], [], [], "";
-        CERTIFICATE_REQUEST_TYPE, "Certificate Request Type", [Enumeration], [Enumeration], [V1_0 V2_1], [V1_0 V1_0], [], [], "";
+        CERTIFICATE_REQUEST_TYPE, "Certificate Request Type", [Enumeration], [Enumeration], [V1_0 V2_1], [V1_0 V1_0], [V1_1 V2_1], [], "a certificate request is given";
+            => Required [CERTIFICATE_REQUEST_TYPE], [V1_1 V1_4], ([CERTIFICATE_REQUEST] Present), "KMIP 1.4, section 4.8";
+            => Required [CERTIFICATE_REQUEST_TYPE], [V2_0 V2_1], ([CERTIFICATE_REQUEST_VALUE] Present), "KMIP 2.1, section 6.1.45";
         CERTIFICATE_REQUEST, "Certificate Request", [ByteString], [], [V1_0 V1_4], [V1_0 V1_0], [], [], "";
         CERTIFICATE_REQUEST_VALUE, "Certificate Request Value", [], [ByteString], [V2_0 V2_1], [], [], [], "";
         OFFSET, "Offset", [Interval], [Interval], [V1_0 V2_1], [], [], [], "";
@@ -186,7 +193,8 @@ operations! {
     REVOKE, "Revoke", "Revoke", [V1_0 V2_1], false {
         UNIQUE_IDENTIFIER, "Unique Identifier", [TextString], [TextString Enumeration Integer], [V1_0 V2_1], [], [], [], "";
         REVOCATION_REASON, "Revocation Reason", [Structure], [Structure], [V1_0 V2_1], [V1_0 V2_1], [], [], "";
-        COMPROMISE_OCCURRENCE_DATE, "Compromise Occurrence Date", [DateTime], [DateTime], [V1_0 V2_1], [], [], [], "";
+        COMPROMISE_OCCURRENCE_DATE, "Compromise Occurrence Date", [DateTime], [DateTime], [V1_0 V2_1], [], [], [], "only when the reason is a compromise";
+            => Forbidden [COMPROMISE_OCCURRENCE_DATE], [V1_0 V2_1], ([REVOCATION_REASON REVOCATION_REASON_CODE] NoneOf [2 3]), "KMIP 1.4, section 4.20; KMIP 2.1, section 6.1.44";
     } {
         UNIQUE_IDENTIFIER, "Unique Identifier", [TextString], [TextString Enumeration Integer], [V1_0 V2_1], [V1_0 V2_1], [], [], "";
     }
@@ -251,7 +259,8 @@ operations! {
     PUT, "Put", "Put", [V1_0 V2_1], true {
         UNIQUE_IDENTIFIER, "Unique Identifier", [TextString], [TextString Enumeration Integer], [V1_0 V2_1], [V1_0 V2_1], [], [], "";
         PUT_FUNCTION, "Put Function", [Enumeration], [Enumeration], [V1_0 V2_1], [V1_0 V2_1], [], [], "";
-        REPLACED_UNIQUE_IDENTIFIER, "Replaced Unique Identifier", [TextString], [TextString Enumeration Integer], [V1_0 V2_1], [], [], [], "";
+        REPLACED_UNIQUE_IDENTIFIER, "Replaced Unique Identifier", [TextString], [TextString Enumeration Integer], [V1_0 V2_1], [], [V1_0 V2_1], [], "Put Function is Replace";
+            => Required [REPLACED_UNIQUE_IDENTIFIER], [V1_0 V2_1], ([PUT_FUNCTION] OneOf [2]), "KMIP 1.4, section 5.2; KMIP 2.1, section 6.2.3";
         ManagedObject, "Managed Object", [Structure], [Structure], [V1_0 V2_1], [V1_0 V2_1], [], [], "";
         ATTRIBUTE, "Attribute", [Structure], [], [V1_0 V1_4], [], [], [V1_0 V1_4], "";
         ATTRIBUTES, "Attributes", [], [Structure], [V2_0 V2_1], [], [], [], "";
@@ -284,6 +293,7 @@ operations! {
         UNIQUE_IDENTIFIER, "Unique Identifier", [TextString], [TextString Enumeration Integer], [V1_2 V2_1], [], [], [], "";
         CRYPTOGRAPHIC_PARAMETERS, "Cryptographic Parameters", [Structure], [Structure], [V1_2 V2_1], [], [], [], "";
         DATA, "Data", [ByteString], [ByteString Enumeration Integer], [V1_2 V2_1], [V1_2 V1_2], [V1_3 V2_1], [], "single-part only; may be absent in a multi-part (streaming) call";
+            => Required [DATA], [V1_3 V2_1], ([CORRELATION_VALUE] Absent) ([INIT_INDICATOR] NoneOf [1]) ([FINAL_INDICATOR] NoneOf [1]), "KMIP 1.4, section 4.29; KMIP 2.1, section 6.1.17";
         IV_COUNTER_NONCE, "IV/Counter/Nonce", [ByteString], [ByteString], [V1_2 V2_1], [], [], [], "";
         CORRELATION_VALUE, "Correlation Value", [ByteString], [ByteString], [V1_3 V2_1], [], [], [], "";
         INIT_INDICATOR, "Init Indicator", [Boolean], [Boolean], [V1_3 V2_1], [], [], [], "";
@@ -300,6 +310,7 @@ operations! {
         UNIQUE_IDENTIFIER, "Unique Identifier", [TextString], [TextString Enumeration Integer], [V1_2 V2_1], [], [], [], "";
         CRYPTOGRAPHIC_PARAMETERS, "Cryptographic Parameters", [Structure], [Structure], [V1_2 V2_1], [], [], [], "";
         DATA, "Data", [ByteString], [ByteString Enumeration Integer], [V1_2 V2_1], [V1_2 V1_2], [V1_3 V2_1], [], "single-part only; may be absent in a multi-part (streaming) call";
+            => Required [DATA], [V1_3 V2_1], ([CORRELATION_VALUE] Absent) ([INIT_INDICATOR] NoneOf [1]) ([FINAL_INDICATOR] NoneOf [1]), "KMIP 1.4, section 4.30; KMIP 2.1, section 6.1.11";
         IV_COUNTER_NONCE, "IV/Counter/Nonce", [ByteString], [ByteString], [V1_2 V2_1], [], [], [], "";
         CORRELATION_VALUE, "Correlation Value", [ByteString], [ByteString], [V1_3 V2_1], [], [], [], "";
         INIT_INDICATOR, "Init Indicator", [Boolean], [Boolean], [V1_3 V2_1], [], [], [], "";
@@ -315,6 +326,7 @@ operations! {
         UNIQUE_IDENTIFIER, "Unique Identifier", [TextString], [TextString Enumeration Integer], [V1_2 V2_1], [], [], [], "";
         CRYPTOGRAPHIC_PARAMETERS, "Cryptographic Parameters", [Structure], [Structure], [V1_2 V2_1], [], [], [], "";
         DATA, "Data", [ByteString], [ByteString Enumeration Integer], [V1_2 V2_1], [V1_2 V1_2], [V1_3 V2_1], [], "single-part only, unless Digested Data is given; may be absent in a multi-part (streaming) call";
+            => Required [DATA], [V1_3 V2_1], ([DIGESTED_DATA] Absent) ([CORRELATION_VALUE] Absent) ([INIT_INDICATOR] NoneOf [1]) ([FINAL_INDICATOR] NoneOf [1]), "KMIP 1.4, section 4.31; KMIP 2.1, section 6.1.55";
         DIGESTED_DATA, "Digested Data", [ByteString], [ByteString], [V1_4 V2_1], [], [], [], "";
         CORRELATION_VALUE, "Correlation Value", [ByteString], [ByteString], [V1_3 V2_1], [], [], [], "";
         INIT_INDICATOR, "Init Indicator", [Boolean], [Boolean], [V1_3 V2_1], [], [], [], "";
@@ -330,6 +342,7 @@ operations! {
         DATA, "Data", [ByteString], [ByteString Enumeration Integer], [V1_2 V2_1], [], [], [], "";
         DIGESTED_DATA, "Digested Data", [ByteString], [ByteString], [V1_4 V2_1], [], [], [], "";
         SIGNATURE_DATA, "Signature Data", [ByteString], [ByteString], [V1_2 V2_1], [V1_2 V1_2], [V1_3 V2_1], [], "single-part only; may be absent in a multi-part (streaming) call";
+            => Required [SIGNATURE_DATA], [V1_3 V2_1], ([CORRELATION_VALUE] Absent) ([INIT_INDICATOR] NoneOf [1]) ([FINAL_INDICATOR] NoneOf [1]), "KMIP 1.4, section 4.32; KMIP 2.1, section 6.1.56";
         CORRELATION_VALUE, "Correlation Value", [ByteString], [ByteString], [V1_3 V2_1], [], [], [], "";
         INIT_INDICATOR, "Init Indicator", [Boolean], [Boolean], [V1_3 V2_1], [], [], [], "";
         FINAL_INDICATOR, "Final Indicator", [Boolean], [Boolean], [V1_3 V2_1], [], [], [], "";
@@ -343,6 +356,7 @@ operations! {
         UNIQUE_IDENTIFIER, "Unique Identifier", [TextString], [TextString Enumeration Integer], [V1_2 V2_1], [], [], [], "";
         CRYPTOGRAPHIC_PARAMETERS, "Cryptographic Parameters", [Structure], [Structure], [V1_2 V2_1], [], [], [], "";
         DATA, "Data", [ByteString], [ByteString Enumeration Integer], [V1_2 V2_1], [V1_2 V1_2], [V1_3 V2_1], [], "single-part only; may be absent in a multi-part (streaming) call";
+            => Required [DATA], [V1_3 V2_1], ([CORRELATION_VALUE] Absent) ([INIT_INDICATOR] NoneOf [1]) ([FINAL_INDICATOR] NoneOf [1]), "KMIP 1.4, section 4.33; KMIP 2.1, section 6.1.32";
         CORRELATION_VALUE, "Correlation Value", [ByteString], [ByteString], [V1_3 V2_1], [], [], [], "";
         INIT_INDICATOR, "Init Indicator", [Boolean], [Boolean], [V1_3 V2_1], [], [], [], "";
         FINAL_INDICATOR, "Final Indicator", [Boolean], [Boolean], [V1_3 V2_1], [], [], [], "";
@@ -356,6 +370,7 @@ operations! {
         CRYPTOGRAPHIC_PARAMETERS, "Cryptographic Parameters", [Structure], [Structure], [V1_2 V2_1], [], [], [], "";
         DATA, "Data", [ByteString], [ByteString Enumeration Integer], [V1_2 V2_1], [], [], [], "";
         MAC_DATA, "MAC Data", [ByteString], [ByteString], [V1_2 V2_1], [V1_2 V1_2], [V1_3 V2_1], [], "single-part only; may be absent in a multi-part (streaming) call";
+            => Required [MAC_DATA], [V1_3 V2_1], ([CORRELATION_VALUE] Absent) ([INIT_INDICATOR] NoneOf [1]) ([FINAL_INDICATOR] NoneOf [1]), "KMIP 1.4, section 4.34; KMIP 2.1, section 6.1.33";
         CORRELATION_VALUE, "Correlation Value", [ByteString], [ByteString], [V1_3 V2_1], [], [], [], "";
         INIT_INDICATOR, "Init Indicator", [Boolean], [Boolean], [V1_3 V2_1], [], [], [], "";
         FINAL_INDICATOR, "Final Indicator", [Boolean], [Boolean], [V1_3 V2_1], [], [], [], "";
@@ -377,6 +392,7 @@ operations! {
     HASH, "Hash", "Hash", [V1_2 V2_1], false {
         CRYPTOGRAPHIC_PARAMETERS, "Cryptographic Parameters", [Structure], [Structure], [V1_2 V2_1], [V1_2 V2_1], [], [], "";
         DATA, "Data", [ByteString], [ByteString Enumeration Integer], [V1_2 V2_1], [V1_2 V1_2], [V1_3 V2_1], [], "single-part only; may be absent in a multi-part (streaming) call";
+            => Required [DATA], [V1_3 V2_1], ([CORRELATION_VALUE] Absent) ([INIT_INDICATOR] NoneOf [1]) ([FINAL_INDICATOR] NoneOf [1]), "KMIP 1.4, section 4.37; KMIP 2.1, section 6.1.24";
         CORRELATION_VALUE, "Correlation Value", [ByteString], [ByteString], [V1_3 V2_1], [], [], [], "";
         INIT_INDICATOR, "Init Indicator", [Boolean], [Boolean], [V1_3 V2_1], [], [], [], "";
         FINAL_INDICATOR, "Final Indicator", [Boolean], [Boolean], [V1_3 V2_1], [], [], [], "";
@@ -416,6 +432,8 @@ operations! {
         OBJECT_TYPE, "Object Type", [], [Enumeration], [V2_0 V2_1], [V2_0 V2_1], [], [], "";
         REPLACE_EXISTING, "Replace Existing", [Boolean], [Boolean], [V1_4 V2_1], [], [], [], "";
         KEY_WRAP_TYPE, "Key Wrap Type", [Enumeration], [Enumeration], [V1_4 V2_1], [], [V2_0 V2_1], [], "present exactly when the key is wrapped";
+            => Required [KEY_WRAP_TYPE], [V2_0 V2_1], ([KEY_BLOCK KEY_WRAPPING_DATA] Present), "KMIP 2.1, section 6.1.25";
+            => Forbidden [KEY_WRAP_TYPE], [V2_0 V2_1], ([KEY_BLOCK KEY_WRAPPING_DATA] Absent), "KMIP 2.1, section 6.1.25";
         ATTRIBUTE, "Attribute", [Structure], [], [V1_4 V1_4], [V1_4 V1_4], [], [V1_4 V1_4], "";
         ATTRIBUTES, "Attributes", [], [Structure], [V2_0 V2_1], [V2_0 V2_1], [], [], "";
         ManagedObject, "Managed Object", [Structure], [Structure], [V1_4 V2_1], [V1_4 V2_1], [], [], "";

@@ -6,6 +6,7 @@ use super::{Content, FieldFacts, FieldTypes, StructureFacts, tag};
 
 structures! {
     // content, name, [types 1.x], [types 2.x], [versions], [required], [conditional], [repeatable], condition;
+    // Under a field, its rules: => demand [field], [versions], (conditions), source;
     APPLICATION_SPECIFIC_INFORMATION = APPLICATION_SPECIFIC_INFORMATION, "Application Specific Information", "ApplicationSpecificInformation", "", [V1_0 V2_1] {
         APPLICATION_NAMESPACE, "Application Namespace", [TextString], [TextString], [V1_0 V2_1], [V1_0 V2_1], [], [], "";
         APPLICATION_DATA, "Application Data", [TextString], [TextString], [V1_0 V2_1], [V1_0 V1_1], [], [], "";
@@ -31,9 +32,13 @@ structures! {
         UNIQUE_BATCH_ITEM_ID, "Unique Batch Item ID", [ByteString], [ByteString], [V1_0 V2_1], [], [V1_0 V2_1], [], "the request item had one";
         RESULT_STATUS, "Result Status", [Enumeration], [Enumeration], [V1_0 V2_1], [V1_0 V2_1], [], [], "";
         RESULT_REASON, "Result Reason", [Enumeration], [Enumeration], [V1_0 V2_1], [], [V1_0 V2_1], [], "Result Status is Operation Failed";
+            => Required [RESULT_REASON], [V1_0 V2_1], ([RESULT_STATUS] OneOf [1]), "KMIP 1.4, section 6.10; KMIP 2.1, section 8.6";
+            => Forbidden [RESULT_REASON], [V2_0 V2_1], ([RESULT_STATUS] OneOf [0]), "KMIP 2.1, section 9.18";
         RESULT_MESSAGE, "Result Message", [TextString], [TextString], [V1_0 V2_1], [], [], [], "";
         ASYNCHRONOUS_CORRELATION_VALUE, "Asynchronous Correlation Value", [ByteString], [ByteString], [V1_0 V2_1], [], [V1_0 V2_1], [], "Result Status is Operation Pending";
+            => Required [ASYNCHRONOUS_CORRELATION_VALUE], [V1_0 V2_1], ([RESULT_STATUS] OneOf [2]), "KMIP 1.4, section 7.2; KMIP 2.1, section 8.6";
         RESPONSE_PAYLOAD, "Response Payload", [Structure], [Structure], [V1_0 V2_1], [], [V1_0 V2_1], [], "Result Status is not Operation Failed";
+            => Required [RESPONSE_PAYLOAD], [V1_0 V2_1], ([RESULT_STATUS] OneOf [0]), "KMIP 1.4, section 7.2; KMIP 2.1, section 8.6";
         MESSAGE_EXTENSION, "Message Extension", [Structure], [Structure], [V1_0 V2_1], [], [], [V2_0 V2_1], "";
     }
     CERTIFICATE = CERTIFICATE, "Certificate", "Certificate", "", [V1_0 V2_1] {
@@ -70,6 +75,7 @@ structures! {
     }
     CREDENTIAL_VALUE_DEVICE = CREDENTIAL_VALUE, "Credential Value", "CredentialValue", "Device", [V1_1 V2_1] {
         DEVICE_SERIAL_NUMBER, "Device Serial Number", [TextString], [TextString], [V1_1 V2_1], [], [], [], "at least one field of the structure is present";
+            => Required [DEVICE_SERIAL_NUMBER], [V1_1 V2_1], ([PASSWORD] Absent) ([DEVICE_IDENTIFIER] Absent) ([NETWORK_IDENTIFIER] Absent) ([MACHINE_IDENTIFIER] Absent) ([MEDIA_IDENTIFIER] Absent), "KMIP 1.4, section 2.1.2; KMIP 2.1, section 9.11";
         PASSWORD, "Password", [TextString], [TextString], [V1_1 V2_1], [], [], [], "at least one field of the structure is present";
         DEVICE_IDENTIFIER, "Device Identifier", [TextString], [TextString], [V1_1 V2_1], [], [], [], "at least one field of the structure is present";
         NETWORK_IDENTIFIER, "Network Identifier", [TextString], [TextString], [V1_1 V2_1], [], [], [], "at least one field of the structure is present";
@@ -80,6 +86,7 @@ structures! {
         NONCE, "Nonce", [Structure], [Structure], [V1_2 V2_1], [V1_2 V2_1], [], [], "";
         ATTESTATION_TYPE, "Attestation Type", [Enumeration], [Enumeration], [V1_2 V2_1], [V1_2 V2_1], [], [], "";
         ATTESTATION_MEASUREMENT, "Attestation Measurement", [ByteString], [ByteString], [V1_2 V2_1], [], [V1_2 V2_1], [], "Attestation Assertion is absent";
+            => Required [ATTESTATION_MEASUREMENT], [V1_2 V2_1], ([ATTESTATION_ASSERTION] Absent), "KMIP 1.4, section 2.1.2; KMIP 2.1, section 9.11";
         ATTESTATION_ASSERTION, "Attestation Assertion", [ByteString], [ByteString], [V1_2 V2_1], [], [V1_2 V2_1], [], "Attestation Measurement is absent";
     }
     CREDENTIAL_VALUE_ONE_TIME_PASSWORD = CREDENTIAL_VALUE, "Credential Value", "CredentialValue", "OneTimePassword", [V2_0 V2_1] {
@@ -141,8 +148,12 @@ structures! {
         KEY_COMPRESSION_TYPE, "Key Compression Type", [Enumeration], [Enumeration], [V1_0 V2_1], [], [], [], "";
         KEY_VALUE, "Key Value", [ByteString Structure], [ByteString Structure], [V1_0 V2_1], [V1_0 V1_1], [V1_2 V2_1], [], "absent when the key material is kept elsewhere (Key Value Present is false)";
         CRYPTOGRAPHIC_ALGORITHM, "Cryptographic Algorithm", [Enumeration], [Enumeration], [V1_0 V2_1], [], [V1_0 V2_1], [], "absent only when the Key Value tells it, or for Secret Data and Opaque Objects; present together with Cryptographic Length";
+            => Required [CRYPTOGRAPHIC_ALGORITHM], [V1_0 V2_1], ([CRYPTOGRAPHIC_LENGTH] Present), "KMIP 1.4, section 2.1.3; KMIP 2.1, section 3.1";
         CRYPTOGRAPHIC_LENGTH, "Cryptographic Length", [Integer], [Integer], [V1_0 V2_1], [], [V1_0 V2_1], [], "absent only when the Key Value tells it, or for Secret Data and Opaque Objects; present together with Cryptographic Algorithm";
+            => Required [CRYPTOGRAPHIC_LENGTH], [V1_0 V2_1], ([CRYPTOGRAPHIC_ALGORITHM] Present), "KMIP 1.4, section 2.1.3; KMIP 2.1, section 3.1";
         KEY_WRAPPING_DATA, "Key Wrapping Data", [Structure], [Structure], [V1_0 V2_1], [], [V1_0 V2_1], [], "present exactly when the key is wrapped";
+            => Required [KEY_WRAPPING_DATA], [V1_0 V2_1], ([KEY_VALUE] OneOf [8]), "KMIP 1.4, section 2.1.3; KMIP 2.1, section 3.1";
+            => Forbidden [KEY_WRAPPING_DATA], [V1_0 V2_1], ([KEY_VALUE] OneOf [1]) ([KEY_WRAPPING_DATA ENCODING_OPTION] NoneOf [1]) ([KEY_WRAPPING_DATA WRAPPING_METHOD] NoneOf [2]), "KMIP 1.4, sections 2.1.3 and 2.1.5; KMIP 2.1, sections 3.1 and 3.3";
     }
     KEY_MATERIAL_TRANSPARENT_SYMMETRIC_KEY = KEY_MATERIAL, "Key Material", "KeyMaterial", "TransparentSymmetricKey", [V1_0 V2_1] {
         KEY, "Key", [ByteString], [ByteString], [V1_0 V2_1], [V1_0 V2_1], [], [], "";
@@ -235,6 +246,7 @@ structures! {
     KEY_WRAPPING_SPECIFICATION = KEY_WRAPPING_SPECIFICATION, "Key Wrapping Specification", "KeyWrappingSpecification", "", [V1_0 V2_1] {
         WRAPPING_METHOD, "Wrapping Method", [Enumeration], [Enumeration], [V1_0 V2_1], [V1_0 V2_1], [], [], "";
         ENCRYPTION_KEY_INFORMATION, "Encryption Key Information", [Structure], [Structure], [V1_0 V2_1], [], [V1_0 V2_1], [], "MAC/Signature Key Information is absent";
+            => Required [ENCRYPTION_KEY_INFORMATION], [V1_0 V2_1], ([MAC_SIGNATURE_KEY_INFORMATION] Absent), "KMIP 1.4, section 2.1.6; KMIP 2.1, section 7.18";
         MAC_SIGNATURE_KEY_INFORMATION, "MAC/Signature Key Information", [Structure], [Structure], [V1_0 V2_1], [], [V1_0 V2_1], [], "Encryption Key Information is absent";
         ATTRIBUTE_NAME, "Attribute Name", [TextString], [TextString], [V1_0 V2_1], [], [], [V1_0 V2_1], "";
         ENCODING_OPTION, "Encoding Option", [Enumeration], [Enumeration], [V1_1 V2_1], [], [], [], "";
@@ -336,6 +348,7 @@ structures! {
         SPLIT_KEY_THRESHOLD, "Split Key Threshold", [Integer], [Integer], [V1_0 V2_1], [V1_0 V2_1], [], [], "";
         SPLIT_KEY_METHOD, "Split Key Method", [Enumeration], [Enumeration], [V1_0 V2_1], [V1_0 V2_1], [], [], "";
         PRIME_FIELD_SIZE, "Prime Field Size", [BigInteger], [BigInteger], [V1_0 V2_1], [], [V1_0 V2_1], [], "Split Key Method is Polynomial Sharing Prime Field";
+            => Required [PRIME_FIELD_SIZE], [V1_0 V2_1], ([SPLIT_KEY_METHOD] OneOf [3]), "KMIP 1.4, section 2.2.5; KMIP 2.1, section 2.8";
         KEY_BLOCK, "Key Block", [Structure], [Structure], [V1_0 V2_1], [V1_0 V2_1], [], [], "";
     }
     SYMMETRIC_KEY = SYMMETRIC_KEY, "Symmetric Key", "SymmetricKey", "", [V1_0 V2_1] {
@@ -376,6 +389,7 @@ structures! {
     X_509_CERTIFICATE_SUBJECT = X_509_CERTIFICATE_SUBJECT, "X.509 Certificate Subject", "X_509CertificateSubject", "", [V1_1 V2_1] {
         SUBJECT_DISTINGUISHED_NAME, "Subject Distinguished Name", [ByteString], [ByteString], [V1_1 V2_1], [V1_1 V2_1], [], [], "";
         SUBJECT_ALTERNATIVE_NAME, "Subject Alternative Name", [ByteString], [ByteString], [V1_1 V2_1], [], [V1_1 V2_1], [V1_1 V2_1], "Subject Distinguished Name is empty";
+            => Required [SUBJECT_ALTERNATIVE_NAME], [V1_1 V2_1], ([SUBJECT_DISTINGUISHED_NAME] OneOf [0]), "KMIP 1.4, section 3.11; KMIP 2.1, section 4.73";
     }
     KEY_VALUE_LOCATION = KEY_VALUE_LOCATION, "Key Value Location", "KeyValueLocation", "", [V1_2 V2_1] {
         KEY_VALUE_LOCATION_VALUE, "Key Value Location Value", [TextString], [TextString], [V1_2 V2_1], [V1_2 V2_1], [], [], "";
@@ -494,6 +508,7 @@ structures! {
     }
     OBJECT_DEFAULTS = OBJECT_DEFAULTS, "Object Defaults", "ObjectDefaults", "", [V2_0 V2_1] {
         OBJECT_TYPE, "Object Type", [], [Enumeration], [V2_0 V2_1], [V2_0 V2_0], [V2_1 V2_1], [], "Object Types is absent";
+            => Required [OBJECT_TYPE], [V2_1 V2_1], ([OBJECT_TYPES] Absent), "KMIP 2.1, section 7.22";
         OBJECT_TYPES, "Object Types", [], [Structure], [V2_1 V2_1], [], [V2_1 V2_1], [], "Object Type is absent";
         ATTRIBUTES, "Attributes", [], [Structure], [V2_0 V2_1], [V2_0 V2_1], [], [], "";
         OBJECT_GROUPS, "Object Groups", [], [Structure], [V2_1 V2_1], [], [], [], "";

@@ -194,6 +194,24 @@ pub enum ErrorKind {
         /// The field.
         tag: Tag,
     },
+    /// A field is not there that must be, since another field is as it is.
+    ConditionalFieldMissing {
+        /// The field.
+        tag: Tag,
+        /// The other field.
+        other: Tag,
+        /// How that is.
+        because: Because,
+    },
+    /// A field is there that may not be, since another field is as it is.
+    ConditionalFieldPresent {
+        /// The field.
+        tag: Tag,
+        /// The other field.
+        other: Tag,
+        /// How that is.
+        because: Because,
+    },
     /// No edition of KMIP up to 2.1 has this version number.
     UnknownVersion {
         /// Protocol Version Major.
@@ -243,6 +261,29 @@ pub enum ErrorKind {
         /// The field.
         tag: Tag,
     },
+}
+
+/// How a field is that makes another one required or forbidden.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(clippy::exhaustive_enums)] // It is there or not, or what it holds decides.
+pub enum Because {
+    /// It is there.
+    Present,
+    /// It is not there.
+    Absent,
+    /// Its value decides.
+    Value,
+}
+
+/// As a message says it before the name of the field.
+impl fmt::Display for Because {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Present => "with",
+            Self::Absent => "without",
+            Self::Value => "with this value of",
+        })
+    }
 }
 
 impl ErrorKind {
@@ -313,6 +354,12 @@ impl fmt::Display for ErrorKind {
                 write!(f, "value 0x{value:08X} of {} is not defined in this protocol version", Named(tag))
             }
             Self::InvalidValue { tag } => write!(f, "value of {} is not valid here", Named(tag)),
+            Self::ConditionalFieldMissing { tag, other, because } => {
+                write!(f, "field {} must be there {because} {}", Named(tag), Named(other))
+            }
+            Self::ConditionalFieldPresent { tag, other, because } => {
+                write!(f, "field {} may not be there {because} {}", Named(tag), Named(other))
+            }
             Self::UnknownVersion { major, minor } => {
                 write!(f, "protocol version {major}.{minor} is not known")
             }

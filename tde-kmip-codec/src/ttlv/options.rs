@@ -103,10 +103,13 @@ impl Leniency {
     pub const UNKNOWN_VERSION: Self = Self(1 << 12);
     /// Payloads of operations that are not known; kept as they are.
     pub const UNKNOWN_OPERATIONS: Self = Self(1 << 13);
+    /// Fields that are missing, or there, against a rule between fields ([`crate::spec::RuleFacts`]), such as a
+    /// failure without its Result Reason.
+    pub const CONDITIONAL_FIELDS: Self = Self(1 << 14);
     /// All of them.
-    pub const ALL: Self = Self((1 << 14) - 1);
+    pub const ALL: Self = Self((1 << 15) - 1);
 
-    const NAMES: [(Self, &'static str); 14] = [
+    const NAMES: [(Self, &'static str); 15] = [
         (Self::NONZERO_PADDING, "non-zero padding"),
         (Self::SHORT_PADDING, "short padding"),
         (Self::TRAILING_BYTES, "trailing bytes"),
@@ -121,6 +124,7 @@ impl Leniency {
         (Self::BATCH_ITEM_IDS, "batch item identifiers"),
         (Self::UNKNOWN_VERSION, "unknown version"),
         (Self::UNKNOWN_OPERATIONS, "unknown operations"),
+        (Self::CONDITIONAL_FIELDS, "conditional fields"),
     ];
 
     /// Whether every deviation of `other` is in this set.

@@ -21,6 +21,13 @@ pub struct Open {
     start: usize,
 }
 
+impl Open {
+    /// Where the structure's item begins.
+    pub(crate) const fn item(&self) -> usize {
+        self.start.saturating_sub(raw::HEADER_LEN)
+    }
+}
+
 impl<'b> Writer<'b> {
     /// A writer from the start of `buffer`.
     #[must_use]

@@ -2,8 +2,12 @@
 
 use tde_kmip_codec::{
     spec::{
-        self, Content, FieldFacts, Names, OperationFacts, ProtocolVersion, StructureFacts, Versions,
-        enumeration::{CredentialType, KeyFormatType, ObjectType, ResultReason, ResultStatus},
+        self, Content, Demand, FieldFacts, FieldState, Names, OperationFacts, ProtocolVersion, RuleFacts,
+        StructureFacts, Versions,
+        enumeration::{
+            CredentialType, EncodingOption, KeyFormatType, ObjectType, ResultReason, ResultStatus,
+            RevocationReasonCode,
+        },
         tag,
     },
     ttlv::{BigInteger, ItemType, Tag, Writer},
@@ -28,6 +32,12 @@ pub(crate) struct Generator {
     only: Versions,
     /// The value of the field that selects the form of the next Key Material or Credential Value.
     form: String,
+    /// Values that rules between fields ask for.
+    chosen: Vec<(Tag, u32)>,
+    /// Fields further in that such rules require.
+    needed: Vec<Tag>,
+    /// Whether the next object must be a wrapped key, or may not be one.
+    wrapped: Option<bool>,
     buffer: Vec<u8>,
 }
 
@@ -39,6 +49,9 @@ impl Generator {
             version,
             only: Versions::only(version),
             form: String::new(),
+            chosen: Vec::new(),
+            needed: Vec::new(),
+            wrapped: None,
             buffer: vec![0; 1 << 16],
         }
     }
@@ -112,6 +125,7 @@ impl Generator {
         let open = writer.begin(tag);
         let only = self.only;
         let in_header = matches!(tag, tag::REQUEST_HEADER | tag::RESPONSE_HEADER);
+        let mut plan: Vec<(&FieldFacts, usize)> = Vec::new();
         for field in fields.iter().filter(|field| field.versions.includes(only)) {
             let required = field.required.includes(self.only);
             let repeatable = field.repeatable.includes(self.only);
@@ -124,11 +138,99 @@ impl Generator {
                 Fill::Plain if required => 1 + self.pick(1 + usize::from(repeatable)),
                 Fill::Plain => usize::from(!in_header && self.pick(4) == 0),
             };
+            let needed = matches!(field.content, Content::Tagged(tag) if self.needed.contains(&tag));
+            plan.push((field, count.max(usize::from(needed))));
+        }
+        let (chosen, needed) = (self.chosen.len(), self.needed.len());
+        self.keep_rules(&mut plan);
+        for (field, count) in plan {
             for _ in 0..count {
                 self.field(writer, field);
             }
         }
+        self.chosen.truncate(chosen);
+        self.needed.truncate(needed);
         writer.end(open);
+    }
+
+    /// Changes which fields are there until the rules between them hold, and chooses the values that these ask for.
+    fn keep_rules(&mut self, plan: &mut [(&FieldFacts, usize)]) {
+        let only = self.only;
+        let all: Vec<&RuleFacts> = plan.iter().flat_map(|(field, _)| field.rules).collect();
+        let rules: Vec<_> = all.into_iter().filter(|rule| rule.versions.includes(only)).collect();
+        let own =
+            |tag: Tag| move |field: &FieldFacts| matches!(field.content, Content::Tagged(own) if own == tag);
+        for rule in &rules {
+            for condition in rule.when {
+                if let ([tag], FieldState::OneOf([value]) | FieldState::NoneOf([value])) =
+                    (condition.field, condition.state)
+                    && !self.chosen.iter().any(|(known, _)| known == tag)
+                {
+                    // Half of the time what the rule is about.
+                    let other = self.any_value(*tag, *value);
+                    let value = if self.pick(2) == 0 { *value } else { other };
+                    self.chosen.push((*tag, value));
+                }
+            }
+        }
+        for rule in &rules {
+            let count =
+                |tag: Tag| plan.iter().find(|(field, _)| own(tag)(field)).map_or(0, |(_, count)| *count);
+            let chosen =
+                |tag: Tag| self.chosen.iter().find(|(known, _)| *known == tag).map(|(_, value)| *value);
+            let mut inside = None;
+            let holds = rule.when.iter().all(|condition| {
+                let [tag] = *condition.field else {
+                    inside = Some(*condition);
+                    return true;
+                };
+                let there = count(tag) > 0;
+                match condition.state {
+                    FieldState::Present => there,
+                    FieldState::Absent => !there,
+                    FieldState::OneOf(values) => {
+                        there && chosen(tag).is_some_and(|value| values.contains(&value))
+                    }
+                    FieldState::NoneOf(values) => {
+                        !there || chosen(tag).is_some_and(|value| !values.contains(&value))
+                    }
+                    state => panic!("{state:?}"),
+                }
+            });
+            let field = *rule.field.first().unwrap();
+            match (inside.map(|condition| condition.field[0]), rule.field, rule.demand) {
+                // What is further in follows from what is here.
+                (Some(tag::REVOCATION_REASON), ..) => {
+                    if count(tag::COMPROMISE_OCCURRENCE_DATE) > 0 {
+                        self.chosen
+                            .push((tag::REVOCATION_REASON_CODE, RevocationReasonCode::CA_COMPROMISE.0));
+                    }
+                }
+                (Some(tag::KEY_BLOCK), ..) => self.wrapped = Some(count(tag::KEY_WRAP_TYPE) > 0),
+                (None, [_, needed], Demand::Required) if holds => self.needed.push(*needed),
+                (None, [_], demand) if holds => {
+                    let row = plan.iter_mut().find(|(row, _)| own(field)(row)).unwrap();
+                    row.1 = match demand {
+                        Demand::Required => row.1.max(1),
+                        Demand::Forbidden => 0,
+                    };
+                }
+                (None, ..) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// A value that the field can have; where values have no names, 0 for no and 1 for yes.
+    fn any_value(&mut self, tag: Tag, besides: u32) -> u32 {
+        match spec::tag_facts(tag).unwrap().names {
+            Names::Enumeration(facts) => {
+                let values: Vec<_> =
+                    facts.values.iter().filter(|value| value.versions.includes(self.only)).collect();
+                values[self.pick(values.len())].value
+            }
+            _ => 1 - besides,
+        }
     }
 
     fn field(&mut self, writer: &mut Writer<'_>, field: &FieldFacts) {
@@ -199,7 +301,9 @@ impl Generator {
                 writer.big_integer(tag, BigInteger::from_wire(&bytes).unwrap());
             }
             ItemType::Enumeration => {
+                let chosen = self.chosen.iter().rev().find(|(known, _)| *known == meaning);
                 let value = match spec::tag_facts(meaning).unwrap().names {
+                    _ if chosen.is_some() => chosen.unwrap().1,
                     Names::Enumeration(facts) => {
                         let values: Vec<_> =
                             facts.values.iter().filter(|value| value.versions.includes(self.only)).collect();
@@ -209,7 +313,11 @@ impl Generator {
                 };
                 writer.enumeration(tag, value);
             }
-            ItemType::Boolean => writer.boolean(tag, self.pick(2) == 1),
+            ItemType::Boolean => {
+                let chosen = self.chosen.iter().rev().find(|(known, _)| *known == meaning).copied();
+                let value = chosen.map_or_else(|| self.pick(2) == 1, |(_, value)| value == 1);
+                writer.boolean(tag, value);
+            }
             ItemType::TextString => {
                 let texts: &[&str] = match self.fill {
                     Fill::Plain => &["k", "a longer piece of text"],
@@ -218,7 +326,14 @@ impl Generator {
                 writer.text_string(tag, texts[self.pick(texts.len())]);
             }
             ItemType::ByteString => {
-                writer.byte_string(tag, &b"0123456789abcdef0123456789abcdef"[..self.pick(33)])
+                // The length may be chosen, to be nothing or not.
+                let least = match self.chosen.iter().rev().find(|(known, _)| *known == meaning) {
+                    Some((_, 0)) => return writer.byte_string(tag, b""),
+                    Some(_) => 1,
+                    None => 0,
+                };
+                let len = least + self.pick(33 - least);
+                writer.byte_string(tag, &b"0123456789abcdef0123456789abcdef"[..len]);
             }
             ItemType::DateTime => writer.date_time(tag, self.pick(1 << 40) as i64 - 7),
             ItemType::Interval => writer.interval(tag, self.pick(1 << 32) as u32),
@@ -240,10 +355,16 @@ impl Generator {
             .any(|facts| Some(facts.variant) == format.camel_name() && facts.versions.includes(self.only));
         let known = transparent || !format.camel_name().unwrap().starts_with("Transparent");
         let format = if known { format } else { KeyFormatType::RAW };
+        let asked = self.wrapped.take();
+        let wrapped = asked.unwrap_or_else(|| self.pick(4) == 0);
+        // Where the material alone is encrypted, the structures around it stay (KMIP 1.4, section 9.1.3.2.32).
+        let only_material =
+            asked.is_none() && !wrapped && self.version >= ProtocolVersion::V1_1 && self.pick(8) == 0;
+        let named = self.fill == Fill::All || self.pick(2) == 0;
         for field in spec::structure::KEY_BLOCK.fields.iter() {
             match field.content {
                 Content::Tagged(tag::KEY_FORMAT_TYPE) => writer.enumeration(tag::KEY_FORMAT_TYPE, format.0),
-                Content::Tagged(tag::KEY_VALUE) if self.pick(4) == 0 => {
+                Content::Tagged(tag::KEY_VALUE) if wrapped => {
                     writer.byte_string(tag::KEY_VALUE, b"wrapped");
                 }
                 Content::Tagged(tag::KEY_VALUE) => {
@@ -261,6 +382,21 @@ impl Generator {
                     }
                     writer.end(value);
                 }
+                Content::Tagged(tag::CRYPTOGRAPHIC_ALGORITHM | tag::CRYPTOGRAPHIC_LENGTH) if named => {
+                    self.field(writer, field);
+                }
+                Content::Tagged(tag::CRYPTOGRAPHIC_ALGORITHM | tag::CRYPTOGRAPHIC_LENGTH) => {}
+                Content::Tagged(tag::KEY_WRAPPING_DATA) => {
+                    if only_material {
+                        self.chosen.push((tag::ENCODING_OPTION, EncodingOption::NO_ENCODING.0));
+                        self.needed.push(tag::ENCODING_OPTION);
+                        self.field(writer, field);
+                        self.chosen.pop();
+                        self.needed.pop();
+                    } else if wrapped {
+                        self.field(writer, field);
+                    }
+                }
                 _ if field.versions.includes(self.only) && (self.fill == Fill::All || self.pick(2) == 0) => {
                     self.field(writer, field);
                 }
@@ -271,9 +407,13 @@ impl Generator {
     }
 
     fn object(&mut self, writer: &mut Writer<'_>) {
-        let object_type = ObjectType(self.value_of::<ObjectType>());
+        let object_type = match self.wrapped {
+            Some(true) => ObjectType::SYMMETRIC_KEY,
+            _ => ObjectType(self.value_of::<ObjectType>()),
+        };
         let tag = spec::tag_named(object_type.camel_name().unwrap()).unwrap();
         self.value(writer, tag, tag, ItemType::Structure);
+        self.wrapped = None;
     }
 
     fn attribute_tag(&mut self) -> Tag {

@@ -1,22 +1,24 @@
 //! Headers and batches.
 
 use tde_kmip_codec::{
-    AnyStructure,
-    attribute::AttributeValue,
+    AnyStructure, DateTime,
+    attribute::{AttributeValue, RevocationReason},
     message::{
         AsynchronousIndicator, MessageExtension, RequestBatchItem, RequestHeader, RequestMessage,
         ResponseMessage,
     },
     operation::{
-        ActivateRequest, DestroyRequest, GetRequest, LocateRequest, QueryRequest, RequestPayload,
-        ResponsePayload,
+        ActivateRequest, DestroyRequest, EncryptRequest, GetRequest, LocateRequest, QueryRequest,
+        RequestPayload, ResponsePayload, RevokeRequest,
     },
     spec::{
         ProtocolVersion,
         enumeration::{
             self, BatchErrorContinuationOption, Operation, QueryFunction, ResultReason, ResultStatus,
+            RevocationReasonCode,
         },
     },
+    ttlv::Leniency,
 };
 
 use crate::support::{Server, item};
@@ -191,6 +193,35 @@ fn one_bad_item_does_not_fail_the_others() {
     );
     assert_eq!(answers[0].reason(), Some(ResultReason::ITEM_NOT_FOUND));
     assert_eq!(answers[1].status(), ResultStatus::SUCCESS);
+}
+
+#[test]
+fn requests_that_break_a_rule_between_fields_are_answered_with_what_is_wrong() {
+    let server = Server::new();
+    let revoke = RevokeRequest {
+        compromise_occurrence_date: Some(DateTime(1)),
+        ..RevokeRequest::new(RevocationReason::new(RevocationReasonCode::SUPERSEDED))
+    };
+    let cases: [(RequestPayload<'_>, ResultReason); 2] = [
+        (EncryptRequest::default().into(), ResultReason::MISSING_DATA),
+        (revoke.into(), ResultReason::INVALID_FIELD),
+    ];
+    for version in [ProtocolVersion::V1_4, ProtocolVersion::V2_1] {
+        for (payload, reason) in &cases {
+            let items = [item(payload.clone())];
+            let header = RequestHeader::new(version, 1);
+            let request = RequestMessage { header, batch_items: (&items).into() };
+            // Our own side does not send it.
+            request.encode_to_vec().unwrap_err();
+            let mut room = [0; 512];
+            let response =
+                server.respond(request.encode_with(&mut room, Leniency::CONDITIONAL_FIELDS).unwrap());
+            let answer = ResponseMessage::decode(&response).unwrap().batch_items.first().unwrap();
+            assert_eq!(answer.operation, Some(payload.operation()));
+            assert_eq!(answer.result_reason, Some(*reason));
+            assert!(answer.result_message.unwrap().contains(" be there "));
+        }
+    }
 }
 
 #[test]

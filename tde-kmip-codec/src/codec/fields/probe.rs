@@ -1,7 +1,7 @@
 //! Fields checked without building anything of them.
 
 use super::{Fields, Place};
-use crate::codec::{Failed, FieldValue, SelectedValue};
+use crate::codec::{Failed, FieldValue, Seen, SelectedValue};
 
 impl<'a> Fields<'_, 'a, '_> {
     #[inline(always)]
@@ -45,11 +45,11 @@ impl<'a> Fields<'_, 'a, '_> {
         &mut self,
         (presence, tag): Place,
         selector: Option<S>,
-    ) -> Result<(), Failed> {
+    ) -> Result<Seen, Failed> {
         match (self.take(tag), selector) {
             (Some(found), Some(selector)) => {
                 self.allowed(presence, found)?;
-                T::probe_by(found, self.d, &selector)
+                T::probe_by(found, self.d, &selector).map(Seen::there)
             }
             _ => Err(self.missing(tag)),
         }
@@ -60,13 +60,13 @@ impl<'a> Fields<'_, 'a, '_> {
         &mut self,
         place @ (presence, tag): Place,
         selector: Option<S>,
-    ) -> Result<(), Failed> {
+    ) -> Result<Seen, Failed> {
         match (self.take(tag), selector) {
             (Some(found), Some(selector)) => {
                 self.allowed(presence, found)?;
-                T::probe_by(found, self.d, &selector)
+                T::probe_by(found, self.d, &selector).map(Seen::there)
             }
-            _ => self.absent(place),
+            _ => self.absent(place).map(|()| Seen::ABSENT),
         }
     }
 }

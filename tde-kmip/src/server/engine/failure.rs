@@ -123,7 +123,10 @@ impl Failure {
             | ErrorKind::FieldNotInVersion { .. }
             | ErrorKind::UnknownEnumerationValue { .. }
             | ErrorKind::EnumerationValueNotInVersion { .. }
-            | ErrorKind::InvalidValue { .. } => ResultReason::INVALID_FIELD,
+            | ErrorKind::InvalidValue { .. }
+            | ErrorKind::ConditionalFieldPresent { .. } => ResultReason::INVALID_FIELD,
+            // KMIP 1.4, section 6.10: what the operation needs was not in the request.
+            ErrorKind::ConditionalFieldMissing { .. } => ResultReason::MISSING_DATA,
             ErrorKind::UnknownOperation { .. } | ErrorKind::OperationNotInVersion { .. } => {
                 ResultReason::OPERATION_NOT_SUPPORTED
             }

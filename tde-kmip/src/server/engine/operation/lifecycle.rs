@@ -14,11 +14,7 @@ use tde_kmip_codec::{
 };
 
 use super::retrieve::refused;
-use crate::server::engine::{
-    batch::Batch,
-    failure::{Failure, Outcome},
-    record::Object,
-};
+use crate::server::engine::{batch::Batch, failure::Outcome, record::Object};
 
 /// Pre-Active becomes Active.
 pub(super) fn activate(batch: &mut Batch<'_>, request: &ActivateRequest<'_>) -> Outcome {
@@ -37,10 +33,6 @@ pub(super) fn revoke(batch: &mut Batch<'_>, request: &RevokeRequest<'_>) -> Outc
     let code = reason.revocation_reason_code;
     let compromise =
         matches!(code, RevocationReasonCode::KEY_COMPROMISE | RevocationReasonCode::CA_COMPROMISE);
-    if request.compromise_occurrence_date.is_some() && !compromise {
-        let message = "a Compromise Occurrence Date goes with a compromise only";
-        return Err(Failure::invalid_field(message).into());
-    }
     object.state = next(batch, Operation::REVOKE, Some(code), &object)?;
     object.set(AttributeValue::RevocationReason(reason))?;
     let now = DateTime(batch.now);
