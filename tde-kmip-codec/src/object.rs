@@ -93,7 +93,7 @@ macro_rules! objects {
                         if !$versions.covers(e.version) {
                             e.not_in_version(tag::$tag);
                         }
-                        object.encode(tag::$tag, e);
+                        encode_apart(object, tag::$tag, e);
                     })+
                 }
             }
@@ -133,6 +133,12 @@ objects! {
 /// Whether a managed object stands under this tag.
 pub(crate) fn is_object(tag: Tag) -> bool {
     TAGS.contains(&tag)
+}
+
+/// Apart, so that each object's encoding keeps no more of the stack in order than it needs.
+#[inline(never)]
+fn encode_apart<'a, T: FieldValue<'a>>(object: &T, tag: Tag, e: &mut Encoder<'_>) {
+    object.encode(tag, e);
 }
 
 #[inline]

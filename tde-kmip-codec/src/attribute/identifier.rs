@@ -27,6 +27,21 @@ impl<'a> UniqueIdentifier<'a> {
             Self::Placeholder(_) | Self::Index(_) => None,
         }
     }
+
+    /// What is no text, apart from the usual way.
+    #[inline(never)]
+    fn encode_number(&self, tag: Tag, e: &mut Encoder<'_>) {
+        match self {
+            Self::Text(_) => {}
+            Self::Placeholder(value) => value.encode(tag, e),
+            Self::Index(index) => {
+                if e.is_v1() {
+                    e.not_in_version(tag);
+                }
+                index.encode(tag, e);
+            }
+        }
+    }
 }
 
 impl<'a> From<&'a str> for UniqueIdentifier<'a> {
@@ -54,17 +69,11 @@ impl<'a> FieldValue<'a> for UniqueIdentifier<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn encode(&self, tag: Tag, e: &mut Encoder<'_>) {
         match self {
             Self::Text(text) => text.encode(tag, e),
-            Self::Placeholder(value) => value.encode(tag, e),
-            Self::Index(index) => {
-                if e.is_v1() {
-                    e.not_in_version(tag);
-                }
-                index.encode(tag, e);
-            }
+            Self::Placeholder(_) | Self::Index(_) => self.encode_number(tag, e),
         }
     }
 }

@@ -128,10 +128,11 @@ macro_rules! transparent {
                 matches!(format, $(KeyFormatType::$format)|+)
             }
 
-            #[inline]
-            fn encode_value(&self, tag: Tag, e: &mut Encoder<'_>) {
+            /// What is no bytes, apart from the usual way: its many forms would crowd that.
+            #[inline(never)]
+            fn encode_numbers(&self, tag: Tag, e: &mut Encoder<'_>) {
                 match self {
-                    Self::Bytes(bytes) => bytes.encode(tag, e),
+                    Self::Bytes(_) => {}
                     $(Self::$variant(material) => material.encode(tag, e),)+
                     Self::Structure(items) => items.encode(tag, e),
                 }
@@ -211,9 +212,12 @@ impl<'a> FieldValue<'a> for KeyMaterial<'a> {
             .map(|_| None)
     }
 
-    #[inline]
+    #[inline(always)]
     fn encode(&self, tag: Tag, e: &mut Encoder<'_>) {
-        self.encode_value(tag, e);
+        match self {
+            Self::Bytes(bytes) => bytes.encode(tag, e),
+            _ => self.encode_numbers(tag, e),
+        }
     }
 }
 

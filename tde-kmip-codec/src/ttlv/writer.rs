@@ -9,9 +9,12 @@ use super::{BigInteger, Error, ErrorKind, Item, ItemType, Tag, Value, raw};
 pub struct Writer<'b> {
     buffer: &'b mut [u8],
     at: usize,
-    /// Set once a value or a structure turned out to be too long for its length field.
+    /// Set once a value turned out to be too long for its length field.
     too_long: Option<usize>,
 }
+
+/// The longest that a value may be: its length with the padding must fit into 32 bits as well.
+const MAX_LEN: usize = (u32::MAX - 7) as usize;
 
 /// A structure that has been begun and must be ended.
 #[derive(Debug)]
@@ -58,7 +61,7 @@ impl<'b> Writer<'b> {
     /// # Errors
     /// [`ErrorKind::BufferTooSmall`] with the size that is needed; [`ErrorKind::ValueTooLarge`].
     pub fn finish(self) -> Result<&'b mut [u8], Error> {
-        if let Some(at) = self.too_long {
+        if let Some(at) = self.too_long_at() {
             return Err(Error::without_input(ErrorKind::ValueTooLarge, at));
         }
         let Self { buffer, at, .. } = self;
@@ -73,7 +76,15 @@ impl<'b> Writer<'b> {
     /// # Errors
     /// [`ErrorKind::ValueTooLarge`].
     pub fn measured(self) -> Result<usize, Error> {
-        self.too_long.map_or(Ok(self.at), |at| Err(Error::without_input(ErrorKind::ValueTooLarge, at)))
+        self.too_long_at().map_or(Ok(self.at), |at| Err(Error::without_input(ErrorKind::ValueTooLarge, at)))
+    }
+
+    /// Where it turned out that a length field cannot say how long something is.
+    const fn too_long_at(&self) -> Option<usize> {
+        match self.too_long {
+            None if self.at > MAX_LEN => Some(self.at),
+            found => found,
+        }
     }
 
     /// A structure, whose items `inside` writes.
@@ -111,7 +122,8 @@ impl<'b> Writer<'b> {
     #[inline]
     #[allow(clippy::needless_pass_by_value)] // Ends exactly once.
     pub fn end(&mut self, open: Open) {
-        let length = self.checked_len(self.at - open.start);
+        // A structure that is too long is inside of a whole that is, which `too_long_at` sees.
+        let length = (self.at - open.start) as u32;
         let length_at = open.start.wrapping_sub(4);
         if let Some(slot) = self.buffer.get_mut(length_at..).and_then(|room| room.first_chunk_mut::<4>()) {
             *slot = length.to_be_bytes();
@@ -304,8 +316,7 @@ impl<'b> Writer<'b> {
     #[inline(always)]
     fn checked_len(&mut self, length: usize) -> u32 {
         match u32::try_from(length) {
-            // The length with its padding must fit as well.
-            Ok(length) if length <= u32::MAX - 7 => length,
+            Ok(length) if length <= MAX_LEN as u32 => length,
             _ => self.too_long(),
         }
     }
