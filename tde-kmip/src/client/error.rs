@@ -106,6 +106,18 @@ pub enum Error {
         /// Whether bytes of the request went out, so that the server may have done it.
         sent: bool,
     },
+    /// The server closes the connection on whatever settles the version to speak.
+    #[error(
+        "{server}: {operation}: the server closes the connection instead of answering, in KMIP 1.0 too: {source}"
+    )]
+    HangsUp {
+        /// The server.
+        server: ServerAddress,
+        /// What was asked.
+        operation: Operation,
+        /// What happened to the stream at last.
+        source: FramingError,
+    },
     /// The server did not do it.
     #[error("{server}: {operation}: {refusal}")]
     Refused {
@@ -163,6 +175,7 @@ impl Error {
         match self {
             Self::Connect { server, .. }
             | Self::Connection { server, .. }
+            | Self::HangsUp { server, .. }
             | Self::Refused { server, .. }
             | Self::Pending { server, .. }
             | Self::Protocol { server, .. } => Some(server),
@@ -175,6 +188,7 @@ impl Error {
     pub const fn operation(&self) -> Option<Operation> {
         match self {
             Self::Connection { operation, .. }
+            | Self::HangsUp { operation, .. }
             | Self::Refused { operation, .. }
             | Self::Pending { operation, .. }
             | Self::NotExpressible { operation, .. }
@@ -227,6 +241,11 @@ impl Error {
             Self::NoServer => Some("Name at least one server.".to_owned()),
             Self::Connection { failure: Some(failure), .. } => Some(failure.advice()),
             Self::Connection { source, .. } => Some(stream_advice(source).to_owned()),
+            Self::HangsUp { .. } => Some(
+                "Read the server's log: it may be refusing the client certificate. If it wants one version of KMIP \
+                 only, name that one, so that the server is not asked."
+                    .to_owned(),
+            ),
             Self::Refused { refusal, .. }
             | Self::Protocol { source: ProtocolError::Refused(refusal), .. } => {
                 refusal.advice().map(str::to_owned)
