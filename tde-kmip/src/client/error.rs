@@ -32,6 +32,12 @@ pub enum ConnectError {
         /// What the system said.
         source: io::Error,
     },
+    /// The host may have an address, but nobody said so while there was time.
+    #[error("the host {host} could not be resolved in time")]
+    ResolveTimedOut {
+        /// The host.
+        host: String,
+    },
     /// No TCP connection.
     #[error("no connection to {address}: {source}")]
     Tcp {
@@ -59,6 +65,10 @@ impl ConnectError {
     pub fn advice(&self) -> String {
         match self {
             Self::BadName { .. } | Self::Resolve { .. } => "Check the host name.".to_owned(),
+            Self::ResolveTimedOut { .. } => {
+                "Check the name servers that this machine asks, name the server by its address, or allow more time."
+                    .to_owned()
+            }
             Self::Tcp { .. } => {
                 "Check host and port, that the server runs, and that no firewall is in between.".to_owned()
             }
