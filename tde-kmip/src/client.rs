@@ -15,6 +15,7 @@ mod operations;
 mod protocol;
 mod refusal;
 mod reply;
+mod resolver;
 mod transport;
 
 pub use self::{
@@ -26,5 +27,6 @@ pub use self::{
     protocol::{Exchange, MessageOptions, Outcome, Password, Protocol, ProtocolError, ProtocolOptions},
     refusal::Refusal,
     reply::{AttributesOf, Reply, Retrieved},
+    resolver::{Resolver, SystemResolver},
     transport::{Connector, TlsConnector, Transport, TransportFacts},
 };

@@ -3,6 +3,7 @@
 //! - [`Server`]: the listener over mutual TLS, with its [`Limits`] and an orderly end;
 //! - [`engine`]: requests in, responses out, without I/O;
 //! - [`store`]: where managed objects are kept, in memory or in one file;
+//! - [`Passwords`]: users with passwords, beside the certificates;
 //! - [`audit`]: who did what to which key.
 //!
 //! ```no_run
@@ -28,7 +29,9 @@ mod connection;
 pub mod engine;
 mod limits;
 mod listener;
+mod passwords;
 pub mod store;
 
 pub use limits::Limits;
 pub use listener::{Server, ServerHandle, Stopped};
+pub use passwords::{Passwords, PasswordsError};

@@ -18,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bad_server::{Tls, send, tcp, tls};
+use bad_server::{Tls, resetting, send, tcp, tls};
 use certificates::{Authority, Issued, Odd};
 use tde_kmip::{
     client::{CallOptions, Client, ClientBuilder, Error, Outcome, ProtocolError, ServerAddress},
@@ -421,6 +421,66 @@ fn versions_are_settled_with_servers_old_and_new() {
         error.to_string().ends_with("no version in common: the server has 1.4, 1.0, the client 2.1, 1.3"),
         "{error}"
     );
+}
+
+/// The best first.
+const OLD_AND_NEW: [ProtocolVersion; 3] =
+    [ProtocolVersion::V1_4, ProtocolVersion::V1_2, ProtocolVersion::V1_0];
+
+/// A server of before Discover Versions: it closes the connection on what it does not know.
+fn old(request: &[u8], stream: &mut Tls) -> bool {
+    let version = RequestMessage::decode(request).unwrap().header.protocol_version;
+    version == ProtocolVersion::V1_0 && send(stream, &honest(request))
+}
+
+#[test]
+fn a_server_that_hangs_up_on_discover_versions_is_spoken_to_in_1_0() {
+    let (builder, seen) = against(old);
+    let client = builder.versions(OLD_AND_NEW).idle_limit(Duration::ZERO).build().unwrap();
+    assert_eq!(client.version().unwrap(), ProtocolVersion::V1_0);
+    assert_eq!((seen.requests(), seen.connections()), (2, 2), "the question, and the same in 1.0");
+    // It might have been ending: that is not for good until it does so again.
+    client.query(QUERY).unwrap();
+    assert_eq!((seen.requests(), seen.connections()), (5, 4));
+    create(&client).unwrap();
+    assert_eq!((seen.requests(), seen.connections()), (6, 5), "it is not asked any more");
+
+    // Without 1.0 there is nothing to ask again in.
+    let (builder, seen) = against(old);
+    let client = builder.versions([ProtocolVersion::V1_4, ProtocolVersion::V1_2]).build().unwrap();
+    let error = client.version().unwrap_err();
+    assert!(matches!(&error, Error::Connection { source: FramingError::Closed, .. }), "{error}");
+    assert_eq!(seen.connections(), 1);
+}
+
+#[test]
+fn a_server_that_hangs_up_once_is_not_taken_for_an_old_one() {
+    let first = Mutex::new(true);
+    let (builder, seen) = against(move |request, stream| {
+        !std::mem::take(&mut *first.lock().unwrap()) && send(stream, &honest(request))
+    });
+    let client = builder.versions(OLD_AND_NEW).build().unwrap();
+    assert_eq!(client.version().unwrap(), ProtocolVersion::V1_0, "as far as one connection can tell");
+    client.disconnect();
+    assert_eq!(client.version().unwrap(), ProtocolVersion::V1_4);
+    assert_eq!(seen.connections(), 3);
+}
+
+#[test]
+fn a_server_that_hangs_up_on_everything_is_named_and_left_alone() {
+    let authority = Authority::new("authority");
+    let config = bad_server::config(&authority, &authority.server(&["127.0.0.1"]));
+    for (address, seen) in [tls(Arc::clone(&config), |_, _| false), resetting(config)] {
+        let client = client(&authority, address.clone()).versions(OLD_AND_NEW).retries(3);
+        let error = create(&client.build().unwrap()).unwrap_err();
+        assert!(matches!(error, Error::HangsUp { .. }), "{error}");
+        let text =
+            format!("{address}: DiscoverVersions: the server closes the connection instead of answering");
+        assert!(error.to_string().starts_with(&text), "{error}");
+        assert!(error.advice().unwrap().contains("client certificate"), "{:?}", error.advice());
+        assert!(!error.may_have_happened(), "the Create did not go out");
+        assert_eq!(seen.connections(), 2);
+    }
 }
 
 /// What is said of a server with that certificate.

@@ -15,7 +15,7 @@ use std::thread;
 use certificates::{Authority, Issued};
 use tde_kmip::server::engine::{Engine, EngineOptions};
 use tde_kmip::server::store::MemoryStore;
-use tde_kmip::server::{Limits, Server, ServerHandle};
+use tde_kmip::server::{Limits, Passwords, Server, ServerHandle};
 use tde_kmip::tls::{Identity, ServerTls};
 
 fn python(arguments: &[&str]) -> Output {
@@ -37,6 +37,10 @@ struct Served {
 impl Served {
     /// `None`, said loudly, where there is no PyKMIP.
     fn start() -> Option<Self> {
+        Self::start_with(EngineOptions::default())
+    }
+
+    fn start_with(options: EngineOptions) -> Option<Self> {
         let there = Command::new("python3").arg("--version").output().is_ok()
             && python(&["-c", "import kmip.pie.client"]).status.success();
         if !there {
@@ -47,7 +51,7 @@ impl Served {
         let issued = authority.server(&["127.0.0.1"]);
         let identity = Identity::from_pem(issued.chain.as_bytes(), issued.key.as_bytes(), None).unwrap();
         let tls = ServerTls::new(identity).client_authorities_pem(authority.pem().as_bytes()).unwrap();
-        let engine = Engine::new(Arc::new(MemoryStore::new()), EngineOptions::default());
+        let engine = Engine::new(Arc::new(MemoryStore::new()), options);
         let server = Server::bind("127.0.0.1:0", &tls.build().unwrap(), engine, Limits::default()).unwrap();
         let (address, handle) = (server.local_addr().unwrap(), server.handle());
         thread::spawn(|| server.run());
@@ -125,5 +129,34 @@ fn clients_without_a_good_certificate_get_no_answer() {
         let output = served.run(&["--name", name]);
         let printed = String::from_utf8_lossy(&output.stdout);
         assert!(!printed.contains(" ok"), "{name}: {printed}");
+    }
+}
+
+#[test]
+fn passwords_are_checked_beside_the_certificate() {
+    let lines = ["alice", "bob"].map(|name| Passwords::line(name, None, b"a good password").unwrap());
+    let mut options = EngineOptions::default();
+    options.authenticator = Some(Arc::new(Passwords::parse(&lines.join("\n")).unwrap()));
+    let Some(served) = Served::start_with(options) else { return };
+    for name in ["client", "other", "guesser"] {
+        served.client(name, served.authority.client(name));
+    }
+    for version in ["1.0", "1.4", "2.0"] {
+        let credential = ["--username", "alice", "--password", "a good password"];
+        let output = served.run(&[&["--version", version, "--other", "other"][..], &credential].concat());
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert!(printed.lines().filter(|line| line.ends_with(" ok")).count() >= 20, "{version}: {printed}");
+    }
+    for credential in [
+        &[][..],
+        &["--username", "alice", "--password", "a bad password"],
+        &["--username", "nobody", "--password", "a good password"],
+    ] {
+        let output = served.run(&[&["--name", "guesser"][..], credential].concat());
+        let printed = String::from_utf8(output.stdout).unwrap();
+        // What must be refused is refused here, too.
+        let created = printed.lines().find(|line| line.starts_with("create ")).unwrap();
+        assert!(created.contains("AUTHENTICATION_NOT_SUCCESSFUL"), "{printed}");
+        assert!(printed.contains("get KmipOperationFailure") || !printed.contains("get ok"), "{printed}");
     }
 }

@@ -29,8 +29,27 @@ pub struct Client {
 #[derive(Debug, Default)]
 struct State {
     kept: Option<Connection>,
-    /// The version that each server agreed to, so that a new connection need not ask again.
-    agreed: Vec<Option<ProtocolVersion>>,
+    /// What is known of each server.
+    known: Vec<Known>,
+}
+
+/// What earlier connections to a server taught.
+#[derive(Clone, Copy, Default, Debug)]
+struct Known {
+    /// The version that it agreed to, so that a new connection need not ask again.
+    agreed: Option<ProtocolVersion>,
+    /// Whether it closed the last connection on which it was asked for its versions.
+    hung_up: bool,
+}
+
+impl Known {
+    /// A server that hangs up once may just be ending, and another have its place on the next connection: it is not
+    /// taken for one of 1.0 for good until it has done so twice in a row.
+    fn learn(&mut self, protocol: &Protocol) {
+        let hung_up = protocol.hung_up;
+        let certain = !hung_up || self.hung_up || !protocol.server_versions().is_empty();
+        *self = Self { agreed: protocol.version().filter(|_| certain), hung_up };
+    }
 }
 
 /// What is known of the connection in use.
@@ -85,8 +104,8 @@ impl Client {
     }
 
     pub(super) fn new(config: ClientBuilder) -> Self {
-        let agreed = vec![None; config.servers.len()];
-        Self { config, state: Mutex::new(State { kept: None, agreed }) }
+        let known = vec![Known::default(); config.servers.len()];
+        Self { config, state: Mutex::new(State { kept: None, known }) }
     }
 
     /// Connects unless there is a connection, and says what is known of it.
@@ -225,8 +244,8 @@ impl Client {
                 }
                 Error::Protocol { source: ProtocolError::Refused(_), .. } => {
                     // It may no longer be the server that agreed to the version.
-                    if let Some(agreed) = state.agreed.get_mut(connection.place) {
-                        *agreed = None;
+                    if let Some(known) = state.known.get_mut(connection.place) {
+                        known.agreed = None;
                     }
                     state.kept = Some(connection);
                 }
@@ -295,16 +314,19 @@ impl Client {
         deadline: Deadline,
     ) -> Result<Connection, Error> {
         let deadline = deadline.earlier(Deadline::after(self.config.connect_timeout));
-        let connected = self.config.connector.connect(server, deadline);
-        let transport = connected.map_err(|source| Error::Connect { server: server.clone(), source })?;
+        let connect = || {
+            let connected = self.config.connector.connect(server, deadline);
+            connected.map_err(|source| Error::Connect { server: server.clone(), source })
+        };
         let options = self.config.protocol.clone();
-        let protocol = match state.agreed.get(place).copied().flatten() {
+        let protocol = match state.known.get(place).and_then(|known| known.agreed) {
             Some(version) => Protocol::resumed(options, version),
             None => Protocol::new(options),
         };
-        let connection = Connection::new((place, server.clone()), transport, protocol, deadline)?;
-        if let Some(agreed) = state.agreed.get_mut(place) {
-            *agreed = connection.protocol.version();
+        let mut connection = Connection::new((place, server.clone()), connect()?, protocol);
+        connection.settle_version(deadline, connect)?;
+        if let Some(known) = state.known.get_mut(place) {
+            known.learn(&connection.protocol);
         }
         Ok(connection)
     }

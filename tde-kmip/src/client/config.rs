@@ -53,15 +53,15 @@ impl ClientBuilder {
         self
     }
 
-    /// The longest that connecting to one server may take, TCP, TLS and the version together; 5 seconds by default.
+    /// The longest that connecting to one server may take, its name, TCP, TLS and the version together; 5 seconds by
+    /// default.
     #[must_use]
     pub const fn connect_timeout(mut self, time: Duration) -> Self {
         self.connect_timeout = time;
         self
     }
 
-    /// The longest that a call may take, connecting and repeating included; 30 seconds by default. Only the system's
-    /// resolver of host names is not bound by it.
+    /// The longest that a call may take, connecting and repeating included; 30 seconds by default.
     #[must_use]
     pub const fn request_timeout(mut self, time: Duration) -> Self {
         self.request_timeout = time;

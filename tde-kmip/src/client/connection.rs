@@ -1,6 +1,9 @@
 //! One connection to one server: requests and their responses, in order.
 
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use tde_kmip_codec::{operation::RequestPayload, spec::enumeration::Operation};
 use zeroize::Zeroizing;
@@ -14,7 +17,7 @@ use crate::{
     tls::HandshakeFailure,
 };
 
-/// A connection that is ready for requests: its version is settled.
+/// A connection to a server, ready for requests once its version is settled.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) server: ServerAddress,
@@ -28,15 +31,13 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Settles the version on a new connection.
     pub(super) fn new(
         (place, server): (usize, ServerAddress),
         transport: Box<dyn Transport>,
         protocol: Protocol,
-        deadline: Deadline,
-    ) -> Result<Self, Error> {
+    ) -> Self {
         let limit = protocol.options.maximum_response_size;
-        let mut connection = Self {
+        Self {
             server,
             place,
             protocol,
@@ -44,18 +45,38 @@ impl Connection {
             received: MessageBuffer::new(Direction::Response, limit),
             to_send: Zeroizing::default(),
             last_used: Instant::now(),
+        }
+    }
+
+    /// Settles the version. A server that hangs up on the question is asked once more, in 1.0, on a connection that
+    /// `reconnect` makes.
+    pub(super) fn settle_version(
+        &mut self,
+        deadline: Deadline,
+        reconnect: impl FnOnce() -> Result<Box<dyn Transport>, Error>,
+    ) -> Result<(), Error> {
+        let error = match self.negotiate(deadline) {
+            Err(Error::Connection { source, .. }) if is_hang_up(&source) && self.protocol.hung_up() => source,
+            settled => return settled,
         };
-        connection.negotiate(deadline)?;
-        Ok(connection)
+        tracing::debug!(server = %self.server, %error, "the server is asked again, in KMIP 1.0");
+        self.transport = reconnect()?;
+        self.negotiate(deadline).map_err(|error| match error {
+            Error::Connection { server, source, .. } if is_hang_up(&source) => {
+                Error::HangsUp { server, operation: Operation::DISCOVER_VERSIONS, source }
+            }
+            error => error,
+        })
     }
 
     fn negotiate(&mut self, deadline: Deadline) -> Result<(), Error> {
-        let operation = Operation::DISCOVER_VERSIONS;
+        let mut operation = Operation::DISCOVER_VERSIONS;
         loop {
             let wrong = |source| Error::Protocol { server: self.server.clone(), operation, source };
             let Some(exchange) = self.protocol.negotiate(&mut self.to_send).map_err(wrong)? else {
                 return Ok(());
             };
+            operation = exchange.operations.first().copied().unwrap_or(operation);
             self.transfer(operation, deadline)?;
             let negotiated = self.protocol.negotiated(&exchange, self.received.message());
             self.received.clear();
@@ -120,5 +141,20 @@ impl Connection {
 
     pub(super) fn facts(&self) -> TransportFacts {
         self.transport.facts()
+    }
+}
+
+/// Whether the server closed the connection without a word, be it one of TLS.
+fn is_hang_up(error: &FramingError) -> bool {
+    let is_end = |kind| {
+        matches!(
+            kind,
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe
+        )
+    };
+    match error {
+        FramingError::Closed => true,
+        FramingError::Io(error) => is_end(error.kind()),
+        _ => false,
     }
 }

@@ -32,6 +32,12 @@ pub enum ConnectError {
         /// What the system said.
         source: io::Error,
     },
+    /// The host may have an address, but nobody said so while there was time.
+    #[error("the host {host} could not be resolved in time")]
+    ResolveTimedOut {
+        /// The host.
+        host: String,
+    },
     /// No TCP connection.
     #[error("no connection to {address}: {source}")]
     Tcp {
@@ -59,6 +65,10 @@ impl ConnectError {
     pub fn advice(&self) -> String {
         match self {
             Self::BadName { .. } | Self::Resolve { .. } => "Check the host name.".to_owned(),
+            Self::ResolveTimedOut { .. } => {
+                "Check the name servers that this machine asks, name the server by its address, or allow more time."
+                    .to_owned()
+            }
             Self::Tcp { .. } => {
                 "Check host and port, that the server runs, and that no firewall is in between.".to_owned()
             }
@@ -105,6 +115,18 @@ pub enum Error {
         failure: Option<Box<HandshakeFailure>>,
         /// Whether bytes of the request went out, so that the server may have done it.
         sent: bool,
+    },
+    /// The server closes the connection on whatever settles the version to speak.
+    #[error(
+        "{server}: {operation}: the server closes the connection instead of answering, in KMIP 1.0 too: {source}"
+    )]
+    HangsUp {
+        /// The server.
+        server: ServerAddress,
+        /// What was asked.
+        operation: Operation,
+        /// What happened to the stream at last.
+        source: FramingError,
     },
     /// The server did not do it.
     #[error("{server}: {operation}: {refusal}")]
@@ -163,6 +185,7 @@ impl Error {
         match self {
             Self::Connect { server, .. }
             | Self::Connection { server, .. }
+            | Self::HangsUp { server, .. }
             | Self::Refused { server, .. }
             | Self::Pending { server, .. }
             | Self::Protocol { server, .. } => Some(server),
@@ -175,6 +198,7 @@ impl Error {
     pub const fn operation(&self) -> Option<Operation> {
         match self {
             Self::Connection { operation, .. }
+            | Self::HangsUp { operation, .. }
             | Self::Refused { operation, .. }
             | Self::Pending { operation, .. }
             | Self::NotExpressible { operation, .. }
@@ -227,6 +251,11 @@ impl Error {
             Self::NoServer => Some("Name at least one server.".to_owned()),
             Self::Connection { failure: Some(failure), .. } => Some(failure.advice()),
             Self::Connection { source, .. } => Some(stream_advice(source).to_owned()),
+            Self::HangsUp { .. } => Some(
+                "Read the server's log: it may be refusing the client certificate. If it wants one version of KMIP \
+                 only, name that one, so that the server is not asked."
+                    .to_owned(),
+            ),
             Self::Refused { refusal, .. }
             | Self::Protocol { source: ProtocolError::Refused(refusal), .. } => {
                 refusal.advice().map(str::to_owned)

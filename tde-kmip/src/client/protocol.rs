@@ -14,7 +14,10 @@ use tde_kmip_codec::{
 };
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Refusal, matching};
+use super::{
+    Refusal, matching,
+    negotiation::{Question, first_question},
+};
 
 /// What real servers do against the standard and a client can live with. A field that comes twice, and padding that is
 /// missing, are none of them.
@@ -91,8 +94,10 @@ pub struct Protocol {
     pub(super) options: ProtocolOptions,
     pub(super) version: Option<ProtocolVersion>,
     pub(super) server_versions: Vec<ProtocolVersion>,
-    /// The version of the Discover Versions to come.
-    pub(super) asking: Option<ProtocolVersion>,
+    /// What is asked next, until the version is settled.
+    pub(super) asking: Option<Question>,
+    /// Whether the server closed the connection on Discover Versions.
+    pub(super) hung_up: bool,
     requests: u64,
 }
 
@@ -146,8 +151,8 @@ impl Protocol {
             [only] => Some(*only),
             _ => None,
         };
-        let asking = super::negotiation::first_ask(&options.versions);
-        Self { options, version, server_versions: Vec::new(), asking, requests: 0 }
+        let asking = first_question(&options.versions);
+        Self { options, version, server_versions: Vec::new(), asking, hung_up: false, requests: 0 }
     }
 
     /// Speaks with a server whose version is known from earlier.

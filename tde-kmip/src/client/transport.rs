@@ -3,7 +3,7 @@
 use std::{
     fmt,
     io::{self, Read, Write},
-    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    net::{SocketAddr, TcpStream},
     sync::Arc,
     time::Duration,
 };
@@ -11,7 +11,7 @@ use std::{
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use rustls_pki_types::ServerName;
 
-use super::{ConnectError, ServerAddress};
+use super::{ConnectError, Resolver, ServerAddress, SystemResolver, resolver::Lookups};
 use crate::{
     framing::{Deadline, Polling, Timed},
     tls::{CertificateFacts, HandshakeFailure},
@@ -66,13 +66,15 @@ pub struct TlsConnector {
     config: Arc<ClientConfig>,
     server_name: Option<String>,
     polling: Arc<Polling>,
+    lookups: Lookups,
 }
 
 impl TlsConnector {
     /// With that configuration: of [`crate::tls::ClientTls`], or the application's own.
     #[must_use]
     pub fn new(config: Arc<ClientConfig>) -> Self {
-        Self { config, server_name: None, polling: Arc::default() }
+        let lookups = Lookups::new(Arc::new(SystemResolver));
+        Self { config, server_name: None, polling: Arc::default(), lookups }
     }
 
     /// How long a thread polls for a response before it sleeps until that comes; [`Polling::LONGEST`] unless this says
@@ -90,10 +92,18 @@ impl TlsConnector {
         self.server_name = Some(name.into());
         self
     }
+
+    /// Finds the addresses of hosts so, instead of asking the operating system.
+    #[must_use]
+    pub fn resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
+        self.lookups = Lookups::new(resolver);
+        self
+    }
 }
 
 impl Connector for TlsConnector {
-    /// Every address of the host is tried, within the deadline. The system's resolver keeps its own time.
+    /// Every address of the host is tried within the deadline: each is given its share of the time that is left, so
+    /// that one that does not answer leaves some for the next.
     fn connect(
         &self,
         server: &ServerAddress,
@@ -102,7 +112,8 @@ impl Connector for TlsConnector {
         let host = self.server_name.as_deref().unwrap_or(server.host());
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| ConnectError::BadName { host: host.to_owned() })?;
-        let (tcp, address) = connect_tcp(server, deadline)?;
+        let (tcp, address) =
+            connect_tcp(server.host(), &self.lookups.addresses(server, deadline)?, deadline)?;
         let failed = |error: io::Error| ConnectError::Tls {
             address,
             failure: Box::new(HandshakeFailure::from_io(&error)),
@@ -122,22 +133,36 @@ impl Connector for TlsConnector {
     }
 }
 
-fn connect_tcp(server: &ServerAddress, deadline: Deadline) -> Result<(TcpStream, SocketAddr), ConnectError> {
-    let unresolved = |source| ConnectError::Resolve { host: server.host().to_owned(), source };
-    let addresses: Vec<_> = (server.host(), server.port()).to_socket_addrs().map_err(unresolved)?.collect();
-    let mut last = unresolved(io::ErrorKind::NotFound.into());
-    for address in addresses {
-        // Zero is no time for the system, and the caller's clock may just have run out.
+fn connect_tcp(
+    host: &str,
+    addresses: &[SocketAddr],
+    deadline: Deadline,
+) -> Result<(TcpStream, SocketAddr), ConnectError> {
+    let mut last = None;
+    for (place, &address) in addresses.iter().enumerate() {
+        if last.is_some() && deadline.is_past() {
+            break;
+        }
         let stream = match deadline.remaining() {
-            Some(left) => TcpStream::connect_timeout(&address, left.max(Duration::from_millis(1))),
+            Some(left) => TcpStream::connect_timeout(&address, share(left, addresses.len() - place)),
             None => TcpStream::connect(address),
         };
         match stream {
             Ok(stream) => return Ok((stream, address)),
-            Err(source) => last = ConnectError::Tcp { address, source },
+            Err(source) => last = Some(ConnectError::Tcp { address, source }),
         }
     }
-    Err(last)
+    Err(last.unwrap_or_else(|| {
+        let source = io::Error::new(io::ErrorKind::NotFound, "it has no address");
+        ConnectError::Resolve { host: host.to_owned(), source }
+    }))
+}
+
+/// The time for the next of so many addresses. Zero is no time for the system, and the caller's clock may just have run
+/// out.
+fn share(left: Duration, addresses: usize) -> Duration {
+    let share = left / u32::try_from(addresses).unwrap_or(u32::MAX).max(1);
+    share.max(Duration::from_millis(1))
 }
 
 #[derive(Debug)]

@@ -289,9 +289,11 @@ fn options_error(place: String, error: &SettingsError) -> ProviderError {
 
 fn kind_of(error: &Error) -> ProviderErrorKind {
     match error {
-        Error::Connect { .. } | Error::AllServers { .. } | Error::NoServer | Error::Connection { .. } => {
-            ProviderErrorKind::Unavailable
-        }
+        Error::Connect { .. }
+        | Error::AllServers { .. }
+        | Error::NoServer
+        | Error::Connection { .. }
+        | Error::HangsUp { .. } => ProviderErrorKind::Unavailable,
         Error::Tls(_) | Error::NotExpressible { .. } => ProviderErrorKind::Options,
         Error::Refused { refusal, .. } => match refusal.reason {
             Some(

@@ -1,7 +1,7 @@
 //! Servers that misbehave in one way each.
 
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::{TcpListener, TcpStream},
     sync::{
         Arc,
@@ -88,6 +88,34 @@ pub(crate) fn tls(
     });
     seen.requests = requests;
     (address, seen)
+}
+
+/// Closes the connection on the first request without having read it, so that the client's system gets a reset.
+pub(crate) fn resetting(config: Arc<ServerConfig>) -> (ServerAddress, Seen) {
+    tcp(move |stream| {
+        let mut connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+        while connection.is_handshaking() && connection.complete_io(&mut Bytewise(&stream)).is_ok() {}
+        let _ = stream.peek(&mut [0]);
+    })
+}
+
+/// A stream that is read a byte at a time, so that nothing is taken of what follows.
+struct Bytewise<'s>(&'s TcpStream);
+
+impl Read for Bytewise<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer.get_mut(..1).unwrap_or_default())
+    }
+}
+
+impl Write for Bytewise<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Writes all of it, whether or not the client is still there.

@@ -19,6 +19,8 @@ parser.add_argument("--folder", required=True, help="with ca.pem, and NAME.pem a
 parser.add_argument("--name", default="client")
 parser.add_argument("--other", help="another client, who must see nothing")
 parser.add_argument("--version", default="1.2")
+parser.add_argument("--username")
+parser.add_argument("--password")
 options = parser.parse_args()
 logging.disable(logging.CRITICAL)
 
@@ -30,7 +32,8 @@ def connect(name):
     version = getattr(enums.KMIPVersion, "KMIP_" + options.version.replace(".", "_"))
     return ProxyKmipClient(
         hostname="127.0.0.1", port=options.port, cert=path(name + ".pem"), key=path(name + ".key"),
-        ca=path("ca.pem"), ssl_version="PROTOCOL_SSLv23", kmip_version=version)
+        ca=path("ca.pem"), ssl_version="PROTOCOL_SSLv23", kmip_version=version,
+        username=options.username, password=options.password)
 
 
 def attempt(operation, run):

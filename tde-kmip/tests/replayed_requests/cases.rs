@@ -1,6 +1,7 @@
 //! The recorded exchanges, in their order.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -23,6 +24,8 @@ pub(crate) struct Case {
 
 /// What `$NOW` of the published cases is in the corpus.
 pub(crate) const NOW: i64 = 1_700_000_000;
+/// The farthest from now that the published cases go, in seconds.
+const YEAR: u64 = 366 * 24 * 3600;
 
 impl Case {
     /// Whether the requests name dates around [`NOW`]; the stamps of some published responses are older.
@@ -32,7 +35,19 @@ impl Case {
         self.set.contains("oasis")
             && requests
                 .flat_map(|exchange| Node::parse(&exchange.request).dates())
-                .any(|date| NOW.abs_diff(date) < 1 << 24)
+                .any(|date| NOW.abs_diff(date) < YEAR)
+    }
+
+    /// Takes the responses that are expected, for as long as the requests are the same.
+    fn expect(&mut self, expected: &[Exchange]) {
+        let operations =
+            |exchange: &Exchange| exchange.label.split_once(' ').map(|(_, rest)| rest.to_owned());
+        let mut pairs = self.exchanges.iter_mut().zip(expected);
+        while let Some((exchange, expected)) = pairs.next()
+            && operations(exchange) == operations(expected)
+        {
+            exchange.expected = Some(expected.response.clone());
+        }
     }
 
     /// What is before the number of the case, if it goes on where the one before ended.
@@ -56,6 +71,8 @@ pub(crate) struct Exchange {
     pub(crate) label: String,
     pub(crate) request: Vec<u8>,
     pub(crate) response: Vec<u8>,
+    /// What the published case expects instead of `response`, if that is of a real server.
+    pub(crate) expected: Option<Vec<u8>>,
 }
 
 fn sorted(folder: &Path) -> Vec<PathBuf> {
@@ -77,7 +94,7 @@ pub(crate) fn recordings(root: &Path, set: &str) -> Vec<Case> {
                 let label = path.to_str()?.strip_suffix(".request.ttlv")?.to_owned();
                 let response = fs::read(format!("{label}.response.ttlv")).ok()?;
                 let label = label.rsplit('/').next()?.to_owned();
-                Some(Exchange { label, request: fs::read(&path).ok()?, response })
+                Some(Exchange { label, request: fs::read(&path).ok()?, response, expected: None })
             });
             Case {
                 set: set.to_owned(),
@@ -108,7 +125,7 @@ pub(crate) fn published(root: &Path) -> Vec<Case> {
                 let label = format!("{} {}", message["index"], operations.collect::<Vec<_>>().join("+"));
                 request = Some((label, bytes));
             } else if let Some((label, request)) = request.take() {
-                exchanges.push(Exchange { label, request, response: bytes });
+                exchanges.push(Exchange { label, request, response: bytes, expected: None });
             }
         }
         let name = path.file_name().unwrap().to_string_lossy().replace(".ttlv.json", "");
@@ -120,6 +137,10 @@ pub(crate) fn published(root: &Path) -> Vec<Case> {
 
 /// The published requests as real servers answered them.
 pub(crate) fn answered(root: &Path, set: &str) -> Vec<Case> {
+    let mut expected: BTreeMap<String, Vec<Exchange>> = BTreeMap::new();
+    for case in published(root) {
+        expected.entry(case.name.replace('_', "-")).or_insert(case.exchanges);
+    }
     let mut cases = Vec::new();
     for path in sorted(&root.join(set)).iter().flat_map(|folder| sorted(folder)) {
         let file = json(&path);
@@ -130,11 +151,22 @@ pub(crate) fn answered(root: &Path, set: &str) -> Vec<Case> {
                     label: format!("{index} {}", operations.collect::<Vec<_>>().join("+")),
                     request: hex(exchange["request"].as_str()?),
                     response: hex(exchange["response"].as_str()?),
+                    expected: None,
                 })
             });
         let version = path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
-        let name = format!("{version}/{}", path.file_stem().unwrap().to_string_lossy());
-        cases.push(Case { set: set.to_owned(), name, exchanges: exchanges.collect() });
+        let title = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let mut case =
+            Case { set: set.to_owned(), name: format!("{version}/{title}"), exchanges: exchanges.collect() };
+        // Some of the published names are longer here.
+        let title = title.replace('_', "-");
+        let named = expected.iter().rev().find(|(name, _)| {
+            title.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        });
+        if let Some((_, expected)) = named {
+            case.expect(expected);
+        }
+        cases.push(case);
     }
     cases
 }

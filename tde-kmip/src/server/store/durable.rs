@@ -6,6 +6,7 @@
 
 mod error;
 mod file;
+mod overlay;
 mod seal;
 mod tables;
 #[cfg(test)]
@@ -23,8 +24,9 @@ use tde_keyfile::master_key::MasterKey;
 
 pub use error::OpenStoreError;
 use file::StoreFile;
+use overlay::Overlay;
 use seal::{HeaderFault, StoreKeys};
-use tables::{Fault, Reading, Writing};
+use tables::{Fault, Marks, Reading, Writing};
 
 use super::{Change, ObjectStore, Record, StoreError};
 
@@ -36,6 +38,8 @@ const SCAN_CHUNK: usize = 64;
 /// Records in a file, sealed with AES-256-GCM under a master key.
 ///
 /// One process has the store open at a time. A change is on the device when [`apply`](ObjectStore::apply) returns.
+/// While the device takes no writes, because it is full or for another reason, changes fail and reading goes on; changes
+/// are made again once it takes them.
 pub struct DurableStore {
     path: PathBuf,
     keys: StoreKeys,
@@ -45,7 +49,18 @@ pub struct DurableStore {
 }
 
 /// A database whose closing, too, is guarded.
-struct OpenDatabase(Option<Database>);
+struct OpenDatabase {
+    database: Option<Database>,
+    /// Whether what is written reaches the device.
+    writable: bool,
+}
+
+/// What a database is wanted for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Reading,
+    Writing,
+}
 
 /// A [`StorageBackend`] that can be handed on in a box.
 trait Backend: StorageBackend {}
@@ -126,7 +141,9 @@ impl DurableStore {
             // `redb` would make a database of it.
             return Err(OpenStoreError::NotStore { path: path.to_path_buf() });
         }
-        let database = open_database(backend()).map_err(|fault| open_error(path, fault))?;
+        let database = open_database(backend()).or_else(|fault| {
+            open_for_reading(path, &backend, &fault).ok_or_else(|| open_error(path, fault))
+        })?;
         let keys = guard(|| Reading::begin(database.get()?)?.header())
             .and_then(|header| Ok(StoreKeys::unwrap(&header, master)?))
             .map_err(|fault| open_error(path, fault))?;
@@ -166,7 +183,7 @@ impl DurableStore {
         };
         // A failed write closes the database for readers too; they need not notice.
         let result = match attempt() {
-            Err(Fault::Storage(_)) => self.reopen().and_then(|()| attempt()),
+            Err(Fault::Storage(_)) => self.reopen(Wanted::Reading).and_then(|()| attempt()),
             result => result,
         };
         result.map_err(|fault| fault.into_store_error(operation))
@@ -177,39 +194,74 @@ impl DurableStore {
         operation: &'static str,
         write: impl FnOnce(&StoreKeys, &mut Writing) -> Result<(), Fault>,
     ) -> Result<(), StoreError> {
-        let closed = self.database.read().unwrap_or_else(PoisonError::into_inner).is_none();
-        if closed {
-            self.reopen().map_err(|fault| fault.into_store_error(operation))?;
-        }
-        let result = {
+        let mut before = None;
+        let result = self.writable().and_then(|()| {
             let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-            let Some(database) = &*database else { return Err(Fault::closed().into_store_error(operation)) };
+            // Somebody else's failure may have made it one for reading just now: what is written there is lost.
+            let Some(database) = database.as_ref().filter(|database| database.writable) else {
+                return Err(Fault::closed());
+            };
             guard(|| {
                 let transaction = tables::begin_write(database.get()?)?;
                 let mut writing = Writing::begin(&transaction)?;
+                before = Some(writing.marks()?);
                 write(&self.keys, &mut writing)?;
                 drop(writing);
                 tables::commit(transaction)
             })
-        };
-        result.map_err(|fault| {
-            if matches!(fault, Fault::Storage(_)) {
-                // So that what comes next is served from what is on the device.
-                let _ = self.reopen();
+        });
+        let Err(fault) = result else { return Ok(()) };
+        if matches!(fault, Fault::Storage(_)) {
+            // So that what comes next is served from what is on the device.
+            let _ = self.reopen(Wanted::Reading);
+        }
+        Err(match fault.into_store_error(operation) {
+            // It may have become full when all was written but the last.
+            StoreError::Full if before.is_some_and(|before| !self.is_still_at(&before)) => {
+                let source = "the device became full at the end of it".into();
+                StoreError::Failed { operation, source }
             }
-            fault.into_store_error(operation)
+            error => error,
         })
     }
 
-    /// `redb` does nothing more after an error of the file, until the database is opened anew.
-    fn reopen(&self) -> Result<(), Fault> {
+    fn writable(&self) -> Result<(), Fault> {
+        let writable = {
+            let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+            database.as_ref().is_some_and(|database| database.writable)
+        };
+        if writable { Ok(()) } else { self.reopen(Wanted::Writing) }
+    }
+
+    /// Whether no change was made since these marks.
+    fn is_still_at(&self, marks: &Marks) -> bool {
+        self.read("look at its state", Reading::marks).is_ok_and(|now| now == *marks)
+    }
+
+    /// `redb` does nothing more after an error of the file, until the database is opened anew. If the device takes no
+    /// writes, that is for reading.
+    fn reopen(&self, wanted: Wanted) -> Result<(), Fault> {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        if database.as_ref().is_some_and(works) {
-            return Ok(());
+        match database.as_ref().filter(|database| works(database)) {
+            Some(working) if working.writable || wanted == Wanted::Reading => return Ok(()),
+            // It is for reading, and goes on for as long as there is none for writing.
+            Some(_) => {}
+            None => *database = None,
         }
-        *database = None;
-        *database = Some(open_database((self.backend)())?);
-        Ok(())
+        match open_database((self.backend)()) {
+            Ok(opened) => {
+                if database.replace(opened).is_some() {
+                    tracing::info!(path = %self.path.display(), "the store takes changes again");
+                }
+                Ok(())
+            }
+            Err(fault) => {
+                if database.is_none() {
+                    *database = open_for_reading(&self.path, &*self.backend, &fault);
+                }
+                if database.is_some() && wanted == Wanted::Reading { Ok(()) } else { Err(fault) }
+            }
+        }
     }
 }
 
@@ -255,13 +307,13 @@ impl fmt::Debug for DurableStore {
 
 impl OpenDatabase {
     fn get(&self) -> Result<&Database, Fault> {
-        self.0.as_ref().ok_or_else(Fault::closed)
+        self.database.as_ref().ok_or_else(Fault::closed)
     }
 }
 
 impl Drop for OpenDatabase {
     fn drop(&mut self) {
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(self.0.take())));
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(self.database.take())));
     }
 }
 
@@ -295,8 +347,27 @@ fn open_database(backend: Box<dyn Backend>) -> Result<OpenDatabase, Fault> {
     guard(|| {
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE);
-        Ok(OpenDatabase(Some(builder.create_with_backend(Boxed(backend))?)))
+        let database = Some(builder.create_with_backend(Boxed(backend))?);
+        Ok(OpenDatabase { database, writable: true })
     })
+}
+
+/// Opens the database for reading, if the device is at fault that it cannot be opened for more: what `redb` writes to
+/// open it then stays in memory.
+fn open_for_reading(
+    path: &Path,
+    backend: &dyn Fn() -> Box<dyn Backend>,
+    fault: &Fault,
+) -> Option<OpenDatabase> {
+    let Fault::Storage(error) = fault else { return None };
+    if !matches!(**error, redb::Error::Io(_) | redb::Error::PreviousIo) {
+        return None;
+    }
+    let overlay = Overlay::new(backend()).ok()?;
+    let mut database = open_database(Box::new(overlay)).ok()?;
+    database.writable = false;
+    tracing::warn!(path = %path.display(), %error, "the store can be read, but takes no changes");
+    Some(database)
 }
 
 /// Whether the database still takes transactions.

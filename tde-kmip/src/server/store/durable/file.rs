@@ -10,6 +10,9 @@ use rustix::fs::FallocateFlags;
 
 use super::OpenStoreError;
 
+/// The size of a page of `redb`.
+const PAGE: u64 = 4096;
+
 /// The file as `redb` sees it. The lock is the file's, so that the database can be closed and opened under it.
 #[derive(Debug, Clone)]
 pub(super) struct StoreFile {
@@ -73,8 +76,11 @@ impl StoreFile {
 }
 
 impl redb::StorageBackend for StoreFile {
+    /// Up to the last whole page: a server that ended while a full device gave less than it was asked for may have left
+    /// a part of one, where `redb` takes any length between pages for damage.
     fn len(&self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.len())
+        let length = self.file.metadata()?.len();
+        Ok(length - length % PAGE)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
@@ -89,7 +95,12 @@ impl redb::StorageBackend for StoreFile {
         }
         match rustix::fs::fallocate(&*self.file, FallocateFlags::empty(), old, length - old) {
             Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => self.file.set_len(length),
-            taken => Ok(taken?),
+            Err(error) => {
+                // Some file systems give the room that there is before they find out.
+                self.file.set_len(old)?;
+                Err(error.into())
+            }
+            Ok(()) => Ok(()),
         }
     }
 

@@ -89,6 +89,14 @@ impl From<TableError> for Fault {
     }
 }
 
+/// The rows of which each change writes one anew: as long as they are the same, no change was made.
+pub(super) type Marks = [Option<Vec<u8>>; 2];
+
+fn marks(meta: &impl ReadableTable<&'static str, &'static [u8]>) -> Result<Marks, Fault> {
+    let row = |name| Ok::<_, Fault>(meta.get(name)?.map(|row| row.value().to_vec()));
+    Ok([row("header")?, row("state")?])
+}
+
 /// One moment of the store.
 pub(super) struct Reading(ReadTransaction);
 
@@ -101,6 +109,10 @@ impl Reading {
         let meta = self.0.open_table(META)?;
         let header = meta.get("header")?.ok_or(HeaderFault::NotStore)?;
         Ok(header.value().to_vec())
+    }
+
+    pub(super) fn marks(&self) -> Result<Marks, Fault> {
+        marks(&self.0.open_table(META)?)
     }
 
     pub(super) fn by_id(&self, keys: &StoreKeys, id: &str) -> Result<Option<Record>, Fault> {
@@ -197,6 +209,10 @@ impl<'t> Writing<'t> {
             ids: transaction.open_table(IDS)?,
             names: transaction.open_table(NAMES)?,
         })
+    }
+
+    pub(super) fn marks(&self) -> Result<Marks, Fault> {
+        marks(&self.meta)
     }
 
     pub(super) fn put_header(&mut self, header: &[u8; HEADER_LEN]) -> Result<(), Fault> {
