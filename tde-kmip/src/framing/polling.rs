@@ -112,9 +112,12 @@ impl Drop for Place<'_> {
 mod tests {
     use super::*;
 
-    fn polling(places: usize) -> Arc<Polling> {
-        Arc::new(Polling { longest: Duration::from_micros(100), places: AtomicUsize::new(places) })
+    fn polling(longest: Duration) -> Arc<Polling> {
+        Arc::new(Polling { longest, places: AtomicUsize::new(1) })
     }
+
+    /// Longer than any machine is busy with something else.
+    const LONG: Duration = Duration::from_secs(600);
 
     fn nothing() -> io::Result<usize> {
         Err(io::ErrorKind::WouldBlock.into())
@@ -122,7 +125,7 @@ mod tests {
 
     #[test]
     fn bytes_that_come_soon_are_met_awake() {
-        let mut attention = Attention::new(polling(1));
+        let mut attention = Attention::new(polling(LONG));
         for _ in 0..100 {
             let mut asked = 0;
             let read = attention.poll(|| {
@@ -135,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_peer_that_is_far_away_is_polled_for_every_eighth_time() {
-        let mut attention = Attention::new(polling(1));
+        let mut attention = Attention::new(polling(Duration::from_micros(1)));
         let polls = (0..800)
             .filter(|_| {
                 let mut asked = false;
@@ -155,7 +158,7 @@ mod tests {
 
     #[test]
     fn no_more_poll_at_once_than_there_are_places() {
-        let shared = polling(1);
+        let shared = polling(LONG);
         let (mut one, mut other) = (Attention::new(Arc::clone(&shared)), Attention::new(Arc::clone(&shared)));
         let read = one.poll(|| {
             assert!(other.poll(|| Ok(1)).is_none(), "the only place is taken");
@@ -168,7 +171,7 @@ mod tests {
 
     #[test]
     fn errors_and_the_end_of_the_stream_are_handed_on() {
-        let mut attention = Attention::new(polling(1));
+        let mut attention = Attention::new(polling(LONG));
         assert_eq!(attention.poll(|| Ok(0)).unwrap().unwrap(), 0);
         let error = attention.poll(|| Err(io::ErrorKind::ConnectionReset.into())).unwrap().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
