@@ -115,7 +115,7 @@ fn every_operation_works_in_every_version() {
                 failures.push(format!("{version} {operation}: {result}"));
             }
         }
-        assert!(done >= 20, "{version}: {printed}");
+        assert!(done >= 27, "{version}: {printed}");
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }

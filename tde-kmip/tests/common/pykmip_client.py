@@ -9,6 +9,7 @@ import os
 
 from kmip import enums
 from kmip.core import enums as core
+from kmip.core.attributes import PrivateKeyUniqueIdentifier
 from kmip.core.factories.attributes import AttributeFactory
 from kmip.pie import objects
 from kmip.pie.client import ProxyKmipClient
@@ -69,6 +70,68 @@ factory = AttributeFactory()
 
 def by_name(text):
     return [factory.create_attribute(core.AttributeType.NAME, text)]
+
+
+def pairs(client):
+    """Keys of pairs; what they do is checked with the cryptography library."""
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import padding
+
+    usage = enums.CryptographicUsageMask
+    made = attempt("create-key-pair", lambda: client.create_key_pair(
+        enums.CryptographicAlgorithm.RSA, 2048,
+        public_name="public " + options.version, public_usage_mask=[usage.VERIFY, usage.ENCRYPT],
+        private_name="private " + options.version, private_usage_mask=[usage.SIGN, usage.DECRYPT]))
+    if made is None:
+        return
+    public_uid, private_uid = made
+    private = client.get(private_uid)
+    public = client.get(public_uid)
+    attempt("get-private-key", lambda: equal(private.cryptographic_length, 2048))
+    attempt("get-public-key", lambda: equal(public.key_format_type, enums.KeyFormatType.PKCS_1))
+    attempt("locate-private-key", lambda: equal(
+        client.locate(attributes=by_name("private " + options.version)), [private_uid]))
+    attempt("activate-private-key", lambda: client.activate(private_uid))
+    attempt("activate-public-key", lambda: client.activate(public_uid))
+
+    ours = serialization.load_der_private_key(private.value, None)
+    theirs = serialization.load_der_public_key(public.value)
+    attempt("key-pair", lambda: equal(ours.public_key().public_numbers(), theirs.public_numbers()))
+
+    if options.version not in ("1.0", "1.1"):
+        data = b"a page to sign"
+        for name, method, check in (
+                ("pkcs1", enums.PaddingMethod.PKCS1v15, padding.PKCS1v15()),
+                ("pss", enums.PaddingMethod.PSS, padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.MAX_LENGTH))):
+            parameters = {"padding_method": method, "hashing_algorithm": enums.HashingAlgorithm.SHA_256,
+                          "cryptographic_algorithm": enums.CryptographicAlgorithm.RSA}
+
+            def sign():
+                signature = client.sign(data, private_uid, parameters)
+                theirs.verify(signature, data, check, hashes.SHA256())
+                valid = enums.ValidityIndicator.VALID
+                equal(client.signature_verify(data, signature, public_uid, parameters), valid)
+                other = ours.sign(data, check, hashes.SHA256())
+                equal(client.signature_verify(data, other, public_uid, parameters), valid)
+                equal(client.signature_verify(b"another", other, public_uid, parameters), enums.ValidityIndicator.INVALID)
+            attempt("sign-verify-" + name, sign)
+
+        parameters = {"padding_method": enums.PaddingMethod.OAEP, "hashing_algorithm": enums.HashingAlgorithm.SHA_256,
+                      "cryptographic_algorithm": enums.CryptographicAlgorithm.RSA}
+        oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
+
+        def oaep_both_ways():
+            sealed, _ = client.encrypt(b"a key", public_uid, parameters)
+            equal(ours.decrypt(sealed, oaep), b"a key")
+            equal(client.decrypt(theirs.encrypt(b"a key", oaep), private_uid, parameters), b"a key")
+        attempt("rsa-encrypt-decrypt", oaep_both_ways)
+
+    if options.version != "1.0":
+        def rekey_pair():
+            found = client.proxy.rekey_key_pair(
+                private_key_uuid=PrivateKeyUniqueIdentifier(private_uid))
+            equal(found.result_status.value, enums.ResultStatus.SUCCESS)
+        attempt("rekey-key-pair", rekey_pair)
 
 
 def main(client):
@@ -147,6 +210,8 @@ def main(client):
             _, code = client.mac(b"message", mac_uid, enums.CryptographicAlgorithm.HMAC_SHA256)
             equal(code, hmac.new(material, b"message", hashlib.sha256).digest())
         attempt("mac", mac)
+
+    pairs(client)
 
     if options.version == "2.0":
         attempt("set-attribute", lambda: client.set_attribute(

@@ -7,5 +7,8 @@ mod attributes;
 mod batches;
 mod bytes;
 mod objects;
+mod pair_openssl;
+mod pair_wycheproof;
+mod pairs;
 mod states;
 mod support;

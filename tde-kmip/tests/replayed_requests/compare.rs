@@ -18,6 +18,8 @@ use crate::tree::{Leaf, Node};
 pub(crate) struct Known {
     /// Recorded identifiers and ours.
     pub(crate) ids: BTreeMap<String, String>,
+    /// What recorded servers made with keys, and what ours made in its place: items that later requests bring back.
+    pub(crate) made: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Ours, of objects whose material the server chose.
     pub(crate) generated: BTreeSet<String>,
     /// Whether exchanges are missing, so that the recorded server had more objects.
@@ -82,9 +84,20 @@ fn learn(operation: Operation, recorded: &Node, ours: &Node, known: &mut Known) 
         }
         if matches!(
             operation,
-            Operation::CREATE | Operation::CREATE_KEY_PAIR | Operation::RE_KEY | Operation::DERIVE_KEY
+            Operation::CREATE
+                | Operation::CREATE_KEY_PAIR
+                | Operation::RE_KEY
+                | Operation::RE_KEY_KEY_PAIR
+                | Operation::DERIVE_KEY
         ) {
             known.generated.insert(ours.to_owned());
+        }
+    }
+    if matches!(operation, Operation::ENCRYPT | Operation::SIGN | Operation::MAC) {
+        for theirs in recorded.children() {
+            if let (Leaf::Other(theirs), Some(ours)) = (&theirs.value, ours.find(theirs.tag)) {
+                known.made.entry(theirs.clone()).or_insert_with(|| ours.encode());
+            }
         }
     }
 }
@@ -149,7 +162,12 @@ fn agrees(wanted: &Node, has: &Node, generated: bool, operation: Operation) -> b
         || (generated
             && matches!(
                 wanted.tag,
-                tag::KEY_MATERIAL | tag::KEY | tag::DATA | tag::MAC_DATA | tag::AUTHENTICATED_ENCRYPTION_TAG
+                tag::KEY_MATERIAL
+                    | tag::KEY
+                    | tag::DATA
+                    | tag::MAC_DATA
+                    | tag::SIGNATURE_DATA
+                    | tag::AUTHENTICATED_ENCRYPTION_TAG
             ))
     {
         return true;

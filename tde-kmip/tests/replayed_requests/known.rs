@@ -37,14 +37,14 @@ const NOT_SUPPORTED: &str = "an operation that this server does not have";
 const NO_WRAPPING: &str = "this server does not wrap keys";
 const GAP: &str =
     "the state comes of an exchange that is not in the corpus, or that we answered knowingly otherwise";
-const OWN_KEY: &str = "the recorded data depends on a key that the recorded server made";
 const V1_REASON: &str = "a reason of KMIP 1.x in an answer of 2.x";
 const V2_REASON: &str = "a reason of KMIP 2.x in an answer of 1.x";
 const PLACEHOLDER: &str = "PyKMIP keeps the ID Placeholder from one request to the next";
+const SEED: &str = "the seed of OAEP is random";
+const SALT: &str = "the salt of PSS and the numbers of ECDSA are the signer's";
 const STATE: &str = "the standard's state table does not allow it";
 const NO_LOGIN: &str = "Login is not supported";
 const NO_STREAMS: &str = "no streaming, as Query Capabilities says";
-const NO_PAIRS: &str = "the key pair was not made: no Create Key Pair";
 const NO_CHACHA20: &str = "ChaCha20 is not supported";
 const NO_DATES: &str = "the recorded server did not take the dates, and the recording does not wait for them";
 const OFFSETS: &str = "the case has the newest first without Maximum Items, and the oldest first with it";
@@ -105,7 +105,6 @@ const PYKMIP: &[Deviation] = &[
         "OperationFailed InvalidMessage, ours",
         "PyKMIP does not have the operation; we do",
     ),
-    known("decrypt-", "the data cannot be decrypted so", OWN_KEY),
     known("1.0 051-register-wrapped", "Encoding Option", "KMIP 1.0 has no Encoding Option"),
     known("mac-hmac", "which does not allow MAC", STATE),
     known(
@@ -174,7 +173,12 @@ const COSMIAN: &[Deviation] = &[
         "cannot be changed by the client",
         "the text has Cryptographic Length read-only",
     ),
-    known("decrypt-", "the data cannot be decrypted so", OWN_KEY),
+    known(
+        "create-key-pair-no-algorithm",
+        "OperationFailed OperationNotSupported, ours OperationFailed Invalid",
+        "Cosmian has the reason of a missing operation for a missing attribute",
+    ),
+    known("decrypt-rsa-oaep", "which does not allow Decrypt", GAP),
     known("error-revoke-not-active", "which does not allow Revoke", STATE),
     known("error-create-bad-length", "AES has no keys of 129 bits", "Cosmian makes keys of any length"),
     known("1.0 051-register-wrapped", "Encoding Option", "KMIP 1.0 has no Encoding Option"),
@@ -228,7 +232,8 @@ const PYKMIP_OASIS: &[Deviation] = &[
     known("QS-M-2", "OperationFailed InvalidMessage, ours Success", UNPARSED),
     known("LOGIN-", "OperationFailed InvalidMessage, ours Success", NO_LOGIN),
     known("TC-PKCS12-2-20 6 Locate", "OperationFailed InvalidMessage, ours Success", UNPARSED),
-    known("TC-STREAM-HASH-2", "data in several parts is not supported", NO_STREAMS),
+    known("AKLC-M-2-20", "PermissionDenied, ours OperationFailed WrongKeyLifecycleState", V1_REASON),
+    known("TC-STREAM", "data in several parts is not supported", NO_STREAMS),
     known("TC_101", "OperationFailed InvalidMessage, ours Success", NOT_LATER),
     known("TC_32", "OperationFailed InvalidMessage, ours Success", NOT_LATER),
     known("TC_51", "1 batch items, ours 2; operation; unique batch item id", UNPARSED),
@@ -239,7 +244,6 @@ const PYKMIP_OASIS: &[Deviation] = &[
         "OperationFailed ItemNotFound, ours OperationFailed ObjectNotFound (the batch has no object",
         V1_REASON,
     ),
-    known("TC_133", "OperationFailed KeyFormatTypeNotSupported, ours OperationFailed ItemNotFound", NO_PAIRS),
     known("TC_92", "payload lacks Attribute \"State\" Some(Enumeration(1))", NO_DATES),
     known("TC_92", "the object is Active, which does not allow Destroy", NO_DATES),
     known(
@@ -264,8 +268,11 @@ const COSMIAN_OASIS: &[Deviation] = &[
     ),
     known("TL-M-3", "the batch has no object that the Unique Identifier could stand for", SERIES),
     known("TL_M_3", "the batch has no object that the Unique Identifier could stand for", SERIES),
-    known("TC_133", "the batch has no object that the Unique Identifier could stand for", NO_PAIRS),
-    known("TC_133", "OperationFailed InvalidMessage, ours Success", NO_PAIRS),
+    known(
+        "TC_133",
+        "which does not allow Destroy",
+        "Re-key Key Pair moved the names; Cosmian does not have it so",
+    ),
     known("TC_101", "OperationFailed InvalidMessage, ours Success", NOT_LATER),
     known("TC_32", "OperationFailed InvalidMessage, ours Success", NOT_LATER),
     known("TC_92", "the object is Active, which does not allow Destroy", STATE),
@@ -277,7 +284,8 @@ const COSMIAN_OASIS: &[Deviation] = &[
     known("SKFF_O_2", "SKIPJACK", "SKIPJACK keys are not made"),
     known("GCM", "the IV/Counter/Nonce has not the size", "GCM takes nonces of 12 or 16 bytes here"),
     known("GCM", "payload lacks Data", "the initialization vector is random"),
-    known("OAEP", "only symmetric keys can be used so here", "RSA is not supported"),
+    known("CS-AC-M", "payload lacks SignatureData", SALT),
+    known("CS-AC-M-OAEP", "payload lacks Data", SEED),
     known("AddAttribute", "\"Comment\"", "Cosmian answers with a Comment instead of the attribute"),
     known("TC_112", "payload lacks AttributeName", "Cosmian lists attributes that the object does not have"),
 ];
@@ -350,14 +358,14 @@ const PUBLISHED: &[Deviation] = &[
     ),
     known("GCM", "the IV/Counter/Nonce has not the size", "GCM takes nonces of 12 or 16 bytes here"),
     known("GCM", "payload lacks Data", "the initialization vector is random"),
-    known("GCM", "the data cannot be decrypted so", "the initialization vector was random"),
-    known("", "only symmetric keys can be used so here", "RSA is not supported"),
+    known("CS-AC-M", "payload lacks SignatureData", SALT),
+    known("CS-AC-M-OAEP", "payload lacks Data", SEED),
+    known("AKLC-M-2-20", "PermissionDenied, ours OperationFailed WrongKeyLifecycleState", V1_REASON),
     known("OMOS-O-1-14", "version", "the request says 1.4, the response that is expected another version"),
     known("CHACHA20", "Cryptographic Algorithm is missing or not supported here", NO_CHACHA20),
     known("QS-M-2", "OperationFailed GeneralFailure, ours Success", "Quantum Safe is kept, and not judged"),
     known("TC-OFFSET-1", "1 located, ours 1; payload lacks UniqueIdentifier", OFFSETS),
     known("TC-OFFSET-1", "2 located, ours 2", OFFSETS),
-    known("TC_133", "located", "the key pair was not made: no Create Key Pair"),
     known("SKFF-O-2", "located", "SKIPJACK keys are not made"),
     known(
         "TC-OTP",

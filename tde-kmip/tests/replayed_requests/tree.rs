@@ -120,6 +120,18 @@ impl Node {
         self.mapped(ids, false)
     }
 
+    /// Puts other items in the place of those in the map.
+    pub(crate) fn with_items(&self, items: &BTreeMap<Vec<u8>, Vec<u8>>) -> Self {
+        let value = match &self.value {
+            Leaf::Structure(children) => {
+                Leaf::Structure(children.iter().map(|child| child.with_items(items)).collect())
+            }
+            Leaf::Other(bytes) => Leaf::Other(items.get(bytes).unwrap_or(bytes).clone()),
+            other => other.clone(),
+        };
+        Self { tag: self.tag, value }
+    }
+
     fn mapped(&self, ids: &BTreeMap<String, String>, named: bool) -> Self {
         let value = match &self.value {
             Leaf::Structure(children) => {

@@ -62,6 +62,10 @@ impl Batch<'_> {
                 Form::LOCATE => made_by(Operation::LOCATE, 0),
                 Form::REGISTER => made_by(Operation::REGISTER, 0),
                 Form::RE_KEY => made_by(Operation::RE_KEY, 0),
+                Form::RE_KEY_KEY_PAIR | Form::RE_KEY_KEY_PAIR_PRIVATE_KEY => {
+                    made_by(Operation::RE_KEY_KEY_PAIR, 0)
+                }
+                Form::RE_KEY_KEY_PAIR_PUBLIC_KEY => made_by(Operation::RE_KEY_KEY_PAIR, 1),
                 Form::IMPORT => made_by(Operation::IMPORT, 0),
                 _ => None,
             },

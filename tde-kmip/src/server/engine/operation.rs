@@ -1,15 +1,20 @@
 //! The operations, a file for each family.
 
 mod archive;
+mod asymmetric;
 mod attribute;
 mod cipher;
 mod digest;
+mod key_format;
+mod key_pair;
 mod lifecycle;
 mod locate;
 mod make;
 mod query;
 mod rekey;
 mod retrieve;
+mod rsa_cipher;
+mod sign;
 mod trivial;
 mod usage;
 mod using;
@@ -28,6 +33,7 @@ use super::{
 /// The operations that are supported, in the order of their numbers.
 pub(super) const SUPPORTED: &[Operation] = &[
     Operation::CREATE,
+    Operation::CREATE_KEY_PAIR,
     Operation::REGISTER,
     Operation::RE_KEY,
     Operation::LOCATE,
@@ -46,9 +52,12 @@ pub(super) const SUPPORTED: &[Operation] = &[
     Operation::ARCHIVE,
     Operation::RECOVER,
     Operation::QUERY,
+    Operation::RE_KEY_KEY_PAIR,
     Operation::DISCOVER_VERSIONS,
     Operation::ENCRYPT,
     Operation::DECRYPT,
+    Operation::SIGN,
+    Operation::SIGNATURE_VERIFY,
     Operation::MAC,
     Operation::MAC_VERIFY,
     Operation::RNG_RETRIEVE,
@@ -69,8 +78,10 @@ pub(super) fn run(batch: &mut Batch<'_>, item: &RequestBatchItem<'_>) -> Outcome
     }
     match &item.payload {
         RequestPayload::Create(request) => make::create(batch, request),
+        RequestPayload::CreateKeyPair(request) => key_pair::create(batch, request),
         RequestPayload::Register(request) => make::register(batch, request),
         RequestPayload::ReKey(request) => rekey::re_key(batch, request),
+        RequestPayload::ReKeyKeyPair(request) => key_pair::re_key(batch, request),
         RequestPayload::Check(request) => usage::check(batch, request),
         RequestPayload::ObtainLease(request) => usage::obtain_lease(batch, request),
         RequestPayload::GetUsageAllocation(request) => usage::get_usage_allocation(batch, request),
@@ -78,6 +89,8 @@ pub(super) fn run(batch: &mut Batch<'_>, item: &RequestBatchItem<'_>) -> Outcome
         RequestPayload::Recover(request) => archive::recover(batch, request),
         RequestPayload::Encrypt(request) => cipher::encrypt(batch, request),
         RequestPayload::Decrypt(request) => cipher::decrypt(batch, request),
+        RequestPayload::Sign(request) => sign::sign(batch, request),
+        RequestPayload::SignatureVerify(request) => sign::verify(batch, request),
         RequestPayload::Mac(request) => digest::mac(batch, request),
         RequestPayload::MacVerify(request) => digest::mac_verify(batch, request),
         RequestPayload::Hash(request) => digest::hash(batch, request),

@@ -78,6 +78,13 @@ pub struct EngineOptions {
     pub max_located: usize,
     /// The most bytes that RNG Retrieve gives at once.
     pub max_random: usize,
+    /// The most bits of the RSA keys that are made here: making one takes the longer the more it has, by about the
+    /// fourth power. Below 1024, none are made.
+    pub max_rsa_bits_made: usize,
+    /// The most bits of the RSA keys that are used or converted; larger ones are kept all the same.
+    pub max_rsa_bits_used: usize,
+    /// The most key pairs that one batch makes.
+    pub max_key_pairs: usize,
     /// How far a request's Time Stamp may be from the clock, in seconds; `None` does not look at it.
     pub max_clock_skew: Option<u32>,
     /// The Lease Time that objects get, in seconds; `None` for objects without one.
@@ -101,6 +108,9 @@ impl Default for EngineOptions {
             max_batch_items: 256,
             max_located: 100_000,
             max_random: 64 << 10,
+            max_rsa_bits_made: 4096,
+            max_rsa_bits_used: 8192,
+            max_key_pairs: 16,
             max_clock_skew: None,
             lease_time: Some(3600),
             server_name: "tde-kmip".to_owned(),

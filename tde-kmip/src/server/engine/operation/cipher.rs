@@ -17,14 +17,20 @@ use crate::server::engine::{
     batch::Batch,
     crypto::{self, BLOCK, CryptoError, Mode, TAG},
     failure::{Failure, Outcome, Why},
-    operation::using::{self, Use},
+    operation::{
+        rsa_cipher,
+        using::{self, Use},
+    },
     record::Object,
 };
 
-/// Encrypts with a symmetric key.
+/// Encrypts with a symmetric key, or to a public key.
 pub(super) fn encrypt(batch: &mut Batch<'_>, request: &EncryptRequest<'_>) -> Outcome {
     using::single_part(request.init_indicator, request.final_indicator, request.correlation_value)?;
     let mut object = batch.object(request.unique_identifier)?;
+    if rsa_cipher::takes(&object) {
+        return rsa_cipher::encrypt(batch, object, request);
+    }
     let protect = Use::new(Operation::ENCRYPT, CryptographicUsageMask::ENCRYPT).protects();
     let key = using::key(batch, &object, &protect)?;
     let choice = Choice::new(&object, request.cryptographic_parameters.as_ref())?;
@@ -64,10 +70,13 @@ pub(super) fn encrypt(batch: &mut Batch<'_>, request: &EncryptRequest<'_>) -> Ou
     Ok(())
 }
 
-/// Decrypts with a symmetric key.
+/// Decrypts with a symmetric key, or with a private key.
 pub(super) fn decrypt(batch: &mut Batch<'_>, request: &DecryptRequest<'_>) -> Outcome {
     using::single_part(request.init_indicator, request.final_indicator, request.correlation_value)?;
     let object = batch.object(request.unique_identifier)?;
+    if rsa_cipher::takes(&object) {
+        return rsa_cipher::decrypt(batch, &object, request);
+    }
     let process = Use::new(Operation::DECRYPT, CryptographicUsageMask::DECRYPT);
     let key = using::key(batch, &object, &process)?;
     let choice = Choice::new(&object, request.cryptographic_parameters.as_ref())?;

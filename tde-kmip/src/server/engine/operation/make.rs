@@ -141,17 +141,27 @@ pub(super) fn new_attributes(
 ) -> Outcome<AttributeSet> {
     let mut new = NewAttributes::new(object_type, batch.version);
     if let Some(given) = given {
-        for name in given.names {
-            let template = named_template(batch, name.name_value)?;
-            if let Some(ManagedObject::Template(template)) =
-                template.material.as_ref().and_then(|material| material.object().ok())
-            {
-                new.add_weak(batch, template.attributes.iter())?;
-            }
-        }
+        add_templates(batch, &mut new, given)?;
         new.add(batch, given.attributes.iter())?;
     }
     Ok(new.finish())
+}
+
+/// The attributes of the templates that a request names.
+pub(super) fn add_templates(
+    batch: &Batch<'_>,
+    new: &mut NewAttributes,
+    given: &TemplateAttribute<'_>,
+) -> Outcome {
+    for name in given.names {
+        let template = named_template(batch, name.name_value)?;
+        if let Some(ManagedObject::Template(template)) =
+            template.material.as_ref().and_then(|material| material.object().ok())
+        {
+            new.add_weak(batch, template.attributes.iter())?;
+        }
+    }
+    Ok(())
 }
 
 fn named_template(batch: &Batch<'_>, name: &str) -> Outcome<Object> {

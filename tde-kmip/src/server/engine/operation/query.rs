@@ -113,18 +113,21 @@ fn profiles(version: ProtocolVersion) -> Vec<ProfileInformation<'static>> {
         ProtocolVersion::V1_3 => &[
             ProfileName::BASELINE_SERVER_TLS_V1_2_KMIP_V1_3,
             ProfileName::SYMMETRIC_KEY_LIFECYCLE_SERVER_KMIP_V1_3,
+            ProfileName::ASYMMETRIC_KEY_LIFECYCLE_SERVER_KMIP_V1_3,
             ProfileName::SYMMETRIC_KEY_FOUNDRY_SERVER_KMIP_V1_3,
             ProfileName::OPAQUE_MANAGED_OBJECT_STORE_SERVER_KMIP_V1_3,
         ],
         ProtocolVersion::V1_4 => &[
             ProfileName::BASELINE_SERVER_TLS_V1_2_KMIP_V1_4,
             ProfileName::SYMMETRIC_KEY_LIFECYCLE_SERVER_KMIP_V1_4,
+            ProfileName::ASYMMETRIC_KEY_LIFECYCLE_SERVER_KMIP_V1_4,
             ProfileName::SYMMETRIC_KEY_FOUNDRY_SERVER_KMIP_V1_4,
             ProfileName::OPAQUE_MANAGED_OBJECT_STORE_SERVER_KMIP_V1_4,
         ],
         version if version.major >= 2 => &[
             ProfileName::BASELINE_SERVER,
             ProfileName::SYMMETRIC_KEY_LIFECYCLE_SERVER,
+            ProfileName::ASYMMETRIC_KEY_LIFECYCLE_SERVER,
             ProfileName::SYMMETRIC_KEY_FOUNDRY_SERVER,
             ProfileName::OPAQUE_MANAGED_OBJECT_STORE_SERVER,
         ],

@@ -56,7 +56,7 @@ pub(super) fn re_key(batch: &mut Batch<'_>, request: &ReKeyRequest<'_>) -> Outco
 }
 
 /// What the new key takes over (KMIP 1.4, table 172).
-fn inherit(old: &AttributeSet) -> Outcome<AttributeSet> {
+pub(super) fn inherit(old: &AttributeSet) -> Outcome<AttributeSet> {
     /// What is said of the old key alone, or made anew.
     const OWN: &[Tag] = &[
         tag::LINK,
@@ -90,7 +90,7 @@ fn inherit(old: &AttributeSet) -> Outcome<AttributeSet> {
 }
 
 /// The dates of the new key, as far from its activation as those of the old key were from its own.
-fn shift(set: &mut AttributeSet, now: i64, offset: u32) -> Outcome {
+pub(super) fn shift(set: &mut AttributeSet, now: i64, offset: u32) -> Outcome {
     let activation = now.saturating_add(i64::from(offset));
     if let Some(old) = set.date(tag::ACTIVATION_DATE) {
         let by = activation.saturating_sub(old);
@@ -109,17 +109,17 @@ fn shift(set: &mut AttributeSet, now: i64, offset: u32) -> Outcome {
     put(set, AttributeValue::ActivationDate(DateTime(activation)))
 }
 
-fn put(set: &mut AttributeSet, value: AttributeValue<'_>) -> Outcome {
+pub(super) fn put(set: &mut AttributeSet, value: AttributeValue<'_>) -> Outcome {
     Ok(set.set(value).map_err(|error| Failure::general(format!("an attribute cannot be kept: {error}")))?)
 }
 
-fn link(object: &mut Object, link_type: LinkType, id: &str) -> Outcome {
+pub(super) fn link(object: &mut Object, link_type: LinkType, id: &str) -> Outcome {
     let link = AttributeValue::Link(Link::new(link_type, UniqueIdentifier::Text(id)));
     let added = object.attributes.add(link);
     added.map_err(|error| Failure::general(format!("an attribute cannot be kept: {error}")))?;
     Ok(())
 }
 
-fn is_link(kept: &crate::server::engine::attributes::Kept, link_type: LinkType) -> bool {
+pub(super) fn is_link(kept: &crate::server::engine::attributes::Kept, link_type: LinkType) -> bool {
     matches!(kept.value(), Some(AttributeValue::Link(link)) if link.link_type == link_type)
 }

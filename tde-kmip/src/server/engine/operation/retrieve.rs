@@ -4,12 +4,13 @@ use tde_kmip_codec::{
     attribute::AttributeValue,
     operation::{GetRequest, GetResponse},
     spec::{
-        enumeration::{KeyFormatType, KeyWrapType, Operation, ResultReason},
+        enumeration::{KeyWrapType, Operation, ResultReason},
         tag,
     },
     state,
 };
 
+use super::key_format;
 use crate::server::engine::{
     attributes::key_block,
     batch::Batch,
@@ -21,23 +22,18 @@ use crate::server::engine::{
 pub(super) fn get(batch: &mut Batch<'_>, request: &GetRequest<'_>) -> Outcome {
     let mut object = batch.object(request.unique_identifier)?;
     check_state(batch, Operation::GET, &object)?;
-    let material = object.material.clone().ok_or_else(|| Failure::no_object(&object.id))?;
-    let managed = material
-        .object()
-        .map_err(|error| Failure::general(format!("the record of the object cannot be read: {error}")))?;
+    let kept = object.material.clone().ok_or_else(|| Failure::no_object(&object.id))?;
+    let unreadable = |error| Failure::general(format!("the record of the object cannot be read: {error}"));
+    let converted =
+        key_format::converted(batch, &kept.object().map_err(unreadable)?, request.key_format_type)?;
+    let material = converted.unwrap_or(kept);
+    let managed = material.object().map_err(unreadable)?;
 
     if request.key_compression_type.is_some() {
         let message = "key compression is not supported";
         return Err(Failure::exactly(ResultReason::KEY_COMPRESSION_TYPE_NOT_SUPPORTED, message).into());
     }
     let block = key_block(&managed);
-    if let Some(wanted) = request.key_format_type {
-        let has = block.map(|block| block.key_format_type);
-        if has != Some(wanted) && !(has.is_none() && wanted == KeyFormatType::X_509) {
-            let message = format!("the object cannot be had as {wanted}");
-            return Err(Failure::exactly(ResultReason::KEY_FORMAT_TYPE_NOT_SUPPORTED, message).into());
-        }
-    }
     let wrapped = block.is_some_and(|block| block.key_wrapping_data.is_some());
     if request.key_wrap_type == Some(KeyWrapType::NOT_WRAPPED) && wrapped {
         let message = "the key was registered wrapped and is kept so";

@@ -15,7 +15,7 @@ use super::retrieve::check_state;
 use crate::server::engine::{
     attributes::{key_block, key_bytes},
     batch::Batch,
-    failure::{Failure, Outcome, Why},
+    failure::{Failure, Outcome, Stop, Why},
     record::Object,
 };
 
@@ -41,29 +41,9 @@ impl Use {
 /// The bytes of a key that may be used so.
 pub(super) fn key(batch: &Batch<'_>, object: &Object, wanted: &Use) -> Outcome<Zeroizing<Vec<u8>>> {
     if !matches!(object.object_type, ObjectType::SYMMETRIC_KEY | ObjectType::SECRET_DATA) {
-        let message = "only symmetric keys can be used so here";
-        let why = if batch.version.major < 2 {
-            Why::Exactly(ResultReason::PERMISSION_DENIED)
-        } else {
-            Why::WrongType
-        };
-        return Err(Failure::new(why, message).into());
+        return Err(wrong_type(batch, "only symmetric keys can be used so here"));
     }
-    check_state(batch, wanted.operation, object)?;
-    // KMIP 1.4, sections 3.25 and 3.26.
-    let date = |tag| object.attributes.date(tag);
-    let (forbidden, name) = if wanted.protects {
-        (date(tag::PROTECT_STOP_DATE).is_some_and(|date| date <= batch.now), "Protect Stop Date")
-    } else {
-        (date(tag::PROCESS_START_DATE).is_some_and(|date| date > batch.now), "Process Start Date")
-    };
-    if forbidden {
-        return Err(Failure::new(Why::Dates, format!("{name} does not allow it")).into());
-    }
-    if !object.attributes.usage().contains(wanted.mask) {
-        let message = format!("Cryptographic Usage Mask lacks {}", wanted.mask);
-        return Err(Failure::new(Why::Usage, message).into());
-    }
+    allowed(batch, object, wanted)?;
     let material = object.material.as_ref().ok_or_else(|| Failure::no_object(&object.id))?;
     let managed = material
         .object()
@@ -80,6 +60,33 @@ pub(super) fn key(batch: &Batch<'_>, object: &Object, wanted: &Use) -> Outcome<Z
             Err(Failure::exactly(ResultReason::CRYPTOGRAPHIC_FAILURE, message).into())
         }
     }
+}
+
+/// What to say of an object that is no key for the operation.
+pub(super) fn wrong_type(batch: &Batch<'_>, message: &'static str) -> Stop {
+    let why =
+        if batch.version.major < 2 { Why::Exactly(ResultReason::PERMISSION_DENIED) } else { Why::WrongType };
+    Failure::new(why, message).into()
+}
+
+/// Whether state, dates and usage mask of a key allow that it is used so.
+pub(super) fn allowed(batch: &Batch<'_>, object: &Object, wanted: &Use) -> Outcome {
+    check_state(batch, wanted.operation, object)?;
+    // KMIP 1.4, sections 3.25 and 3.26.
+    let date = |tag| object.attributes.date(tag);
+    let (forbidden, name) = if wanted.protects {
+        (date(tag::PROTECT_STOP_DATE).is_some_and(|date| date <= batch.now), "Protect Stop Date")
+    } else {
+        (date(tag::PROCESS_START_DATE).is_some_and(|date| date > batch.now), "Process Start Date")
+    };
+    if forbidden {
+        return Err(Failure::new(Why::Dates, format!("{name} does not allow it")).into());
+    }
+    if !object.attributes.usage().contains(wanted.mask) {
+        let message = format!("Cryptographic Usage Mask lacks {}", wanted.mask);
+        return Err(Failure::new(Why::Usage, message).into());
+    }
+    Ok(())
 }
 
 /// Takes from the usage limits what protecting this much data uses (KMIP 1.4, section 3.21).
@@ -140,6 +147,7 @@ impl Batch<'_> {
                 Form::HASH => given_by(Operation::HASH),
                 Form::MAC_MAC_DATA => given_by(Operation::MAC),
                 Form::RNG_RETRIEVE => given_by(Operation::RNG_RETRIEVE),
+                Form::SIGN_SIGNATURE_DATA => given_by(Operation::SIGN),
                 _ => None,
             },
             None => None,
