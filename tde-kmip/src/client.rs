@@ -23,7 +23,9 @@ pub use self::{
     blocking::{CallOptions, Client, ConnectionFacts},
     config::ClientBuilder,
     error::{ConnectError, Error},
-    operations::{AttributeTarget, Created, Decryption, Encrypted, Encryption, Located, ServerFacts},
+    operations::{
+        AttributeTarget, Created, CreatedKeyPair, Decryption, Encrypted, Encryption, Located, ServerFacts,
+    },
     protocol::{Exchange, MessageOptions, Outcome, Password, Protocol, ProtocolError, ProtocolOptions},
     refusal::Refusal,
     reply::{AttributesOf, Reply, Retrieved},

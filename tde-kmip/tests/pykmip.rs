@@ -27,8 +27,8 @@ use tde_kmip_codec::{
         SecretData,
     },
     operation::{
-        CreateKeyPairRequest, DeriveKeyRequest, GetRequest, HashRequest, MacRequest, QueryRequest,
-        ResponsePayload, SetAttributeRequest, SignRequest, SignatureVerifyRequest,
+        DeriveKeyRequest, GetRequest, HashRequest, MacRequest, QueryRequest, ResponsePayload,
+        SetAttributeRequest,
     },
     spec::{
         ProtocolVersion,
@@ -36,7 +36,7 @@ use tde_kmip_codec::{
             BatchErrorContinuationOption, BlockCipherMode, CertificateType, CryptographicAlgorithm,
             DerivationMethod, DigitalSignatureAlgorithm, HashingAlgorithm, KeyFormatType, NameType,
             ObjectType, Operation, PaddingMethod, QueryFunction, ResultReason, RevocationReasonCode,
-            SecretDataType, State, ValidityIndicator,
+            SecretDataType, State,
         },
         mask::CryptographicUsageMask,
         tag,
@@ -289,45 +289,23 @@ fn keys_come_in_pairs_and_from_others(client: &Client, version: ProtocolVersion)
     ];
     let private = [attribute(AttributeValue::CryptographicUsageMask(CryptographicUsageMask::SIGN))];
     let public = [attribute(AttributeValue::CryptographicUsageMask(CryptographicUsageMask::VERIFY))];
-    let request = CreateKeyPairRequest {
-        common_attributes: Some(TemplateAttribute::from(&common)),
-        private_key_attributes: Some(TemplateAttribute::from(&private)),
-        public_key_attributes: Some(TemplateAttribute::from(&public)),
-        ..CreateKeyPairRequest::default()
-    };
-    let reply = client.call(request.into(), &CallOptions::default()).unwrap();
-    let Some(ResponsePayload::CreateKeyPair(pair)) = reply.payload() else { panic!("{reply:?}") };
-    let private = pair.private_key_unique_identifier.as_text().unwrap();
-    let public = pair.public_key_unique_identifier.as_text().unwrap();
-    client.activate(private).unwrap();
-    client.activate(public).unwrap();
+    let pair = client.create_key_pair(&common, &private, &public).unwrap();
+    client.activate(&pair.private_key).unwrap();
+    client.activate(&pair.public_key).unwrap();
     if version >= ProtocolVersion::V1_2 {
-        let parameters = CryptographicParameters {
+        let parameters = Some(CryptographicParameters {
             padding_method: Some(PaddingMethod::PKCS1_V1_5),
             hashing_algorithm: Some(HashingAlgorithm::SHA_256),
             digital_signature_algorithm: Some(DigitalSignatureAlgorithm::SHA_256_WITH_RSA_ENCRYPTION),
             ..CryptographicParameters::default()
-        };
-        let sign = SignRequest {
-            unique_identifier: Some(private.into()),
-            cryptographic_parameters: Some(parameters),
-            data: Some(b"signed"[..].into()),
-            ..SignRequest::default()
-        };
-        let signed = client.call(sign.into(), &CallOptions::default()).unwrap();
-        let Some(ResponsePayload::Sign(payload)) = signed.payload() else { panic!("{signed:?}") };
-        let verify = SignatureVerifyRequest {
-            unique_identifier: Some(public.into()),
-            cryptographic_parameters: Some(parameters),
-            data: Some(b"signed"[..].into()),
-            signature_data: payload.signature_data,
-            ..SignatureVerifyRequest::default()
-        };
-        let verified = client.call(verify.into(), &CallOptions::default()).unwrap();
-        let Some(ResponsePayload::SignatureVerify(payload)) = verified.payload() else {
-            panic!("{verified:?}")
-        };
-        assert_eq!(payload.validity_indicator, Some(ValidityIndicator::VALID));
+        });
+        let signature = client.sign(&pair.private_key, b"signed", parameters).unwrap();
+        let holds =
+            |data, signature| client.signature_verify(&pair.public_key, data, signature, parameters).unwrap();
+        assert!(holds(b"signed", &signature));
+        assert!(!holds(b"not signed", &signature));
+        let error = client.sign(&pair.public_key, b"signed", parameters).unwrap_err();
+        assert!(error.refusal().is_some(), "{error}");
     }
 
     let base = client

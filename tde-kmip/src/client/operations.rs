@@ -16,12 +16,14 @@ macro_rules! expect {
 
 mod attributes;
 mod cryptography;
+mod key_pairs;
 mod objects;
 mod server;
 
 pub use self::{
     attributes::AttributeTarget,
     cryptography::{Decryption, Encrypted, Encryption},
+    key_pairs::CreatedKeyPair,
     objects::{Created, Located},
     server::ServerFacts,
 };

@@ -78,8 +78,8 @@ pub struct EngineOptions {
     pub max_located: usize,
     /// The most bytes that RNG Retrieve gives at once.
     pub max_random: usize,
-    /// The most bits of the RSA keys that are made here: making one takes the longer the more it has, by about the
-    /// fourth power. Below 1024, none are made.
+    /// The most bits of the RSA keys that are made here: the more it has, the longer a key takes, seconds at 4096. Below
+    /// 1024, none are made.
     pub max_rsa_bits_made: usize,
     /// The most bits of the RSA keys that are used or converted; larger ones are kept all the same.
     pub max_rsa_bits_used: usize,
@@ -109,8 +109,8 @@ impl Default for EngineOptions {
             max_located: 100_000,
             max_random: 64 << 10,
             max_rsa_bits_made: 4096,
-            max_rsa_bits_used: 8192,
-            max_key_pairs: 16,
+            max_rsa_bits_used: 4096,
+            max_key_pairs: 8,
             max_clock_skew: None,
             lease_time: Some(3600),
             server_name: "tde-kmip".to_owned(),
