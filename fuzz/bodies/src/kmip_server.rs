@@ -38,6 +38,7 @@ pub fn kmip_server(data: &[u8]) {
     let mut options = EngineOptions::default();
     options.clock = Arc::new(Steps::default());
     options.randomness = Arc::new(Counted::default());
+    options.max_derivation_rounds = 64;
     let engine = Engine::new(Arc::new(MemoryStore::new()), options);
     let client = ClientIdentity::new("fuzzer");
     // The operation of a request is repeated, whether or not the version has it.

@@ -42,6 +42,8 @@
 //! - **Dates** move states: an object whose Activation Date has come is Active when it is next looked at.
 //! - **Batches** run in their order. What one item changes is kept as a whole or not at all; with Undo, so is what the
 //!   batch changes. An item whose answer would exceed Maximum Response Size changes nothing.
+//! - **Wrapped keys** are kept as they were registered. What leaves wrapped without encoding stands in Key Material, where
+//!   PyKMIP's clients look for it; the standard has a Byte String in the place of Key Value.
 //! - **Asynchronous** work is never done: a request that insists on it is refused, one that allows it is answered at
 //!   once.
 
@@ -50,9 +52,12 @@ mod answered;
 mod attributes;
 mod batch;
 mod crypto;
+mod derivation;
 mod envelope;
 mod failure;
+mod hashing;
 mod identity;
+mod key_wrap;
 mod operation;
 mod options;
 mod record;

@@ -6,6 +6,8 @@
 mod attributes;
 mod batches;
 mod bytes;
+mod derive;
 mod objects;
 mod states;
 mod support;
+mod wrapping;

@@ -80,10 +80,7 @@ fn learn(operation: Operation, recorded: &Node, ours: &Node, known: &mut Known) 
         if operation != Operation::LOCATE || recorded.ids().len() == 1 {
             known.ids.entry(theirs.to_owned()).or_insert_with(|| ours.to_owned());
         }
-        if matches!(
-            operation,
-            Operation::CREATE | Operation::CREATE_KEY_PAIR | Operation::RE_KEY | Operation::DERIVE_KEY
-        ) {
+        if matches!(operation, Operation::CREATE | Operation::CREATE_KEY_PAIR | Operation::RE_KEY) {
             known.generated.insert(ours.to_owned());
         }
     }
@@ -158,6 +155,8 @@ fn agrees(wanted: &Node, has: &Node, generated: bool, operation: Operation) -> b
         return wanted.encode().len() == has.encode().len();
     }
     match (&wanted.value, &has.value) {
+        // Wrapped.
+        (Leaf::Other(_), Leaf::Other(_)) if generated && wanted.tag == tag::KEY_VALUE => true,
         (Leaf::Structure(wanted_children), Leaf::Structure(_)) => {
             wanted_children.iter().all(|wanted_child| {
                 // Attributes in the Key Value of a Get are the server's free choice.

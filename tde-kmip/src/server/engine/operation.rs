@@ -3,6 +3,7 @@
 mod archive;
 mod attribute;
 mod cipher;
+mod derive;
 mod digest;
 mod lifecycle;
 mod locate;
@@ -13,6 +14,7 @@ mod retrieve;
 mod trivial;
 mod usage;
 mod using;
+mod wrapping;
 
 use tde_kmip_codec::{
     message::RequestBatchItem,
@@ -30,6 +32,7 @@ pub(super) const SUPPORTED: &[Operation] = &[
     Operation::CREATE,
     Operation::REGISTER,
     Operation::RE_KEY,
+    Operation::DERIVE_KEY,
     Operation::LOCATE,
     Operation::CHECK,
     Operation::GET,
@@ -71,6 +74,7 @@ pub(super) fn run(batch: &mut Batch<'_>, item: &RequestBatchItem<'_>) -> Outcome
         RequestPayload::Create(request) => make::create(batch, request),
         RequestPayload::Register(request) => make::register(batch, request),
         RequestPayload::ReKey(request) => rekey::re_key(batch, request),
+        RequestPayload::DeriveKey(request) => derive::derive_key(batch, request),
         RequestPayload::Check(request) => usage::check(batch, request),
         RequestPayload::ObtainLease(request) => usage::obtain_lease(batch, request),
         RequestPayload::GetUsageAllocation(request) => usage::get_usage_allocation(batch, request),

@@ -78,6 +78,8 @@ pub struct EngineOptions {
     pub max_located: usize,
     /// The most bytes that RNG Retrieve gives at once.
     pub max_random: usize,
+    /// The most rounds that PBKDF2 does for one key: its iterations, for each hash that the key takes.
+    pub max_derivation_rounds: u64,
     /// How far a request's Time Stamp may be from the clock, in seconds; `None` does not look at it.
     pub max_clock_skew: Option<u32>,
     /// The Lease Time that objects get, in seconds; `None` for objects without one.
@@ -101,6 +103,8 @@ impl Default for EngineOptions {
             max_batch_items: 256,
             max_located: 100_000,
             max_random: 64 << 10,
+            // A few seconds.
+            max_derivation_rounds: 10_000_000,
             max_clock_skew: None,
             lease_time: Some(3600),
             server_name: "tde-kmip".to_owned(),

@@ -97,6 +97,24 @@ pub(super) fn decrypt(batch: &mut Batch<'_>, request: &DecryptRequest<'_>) -> Ou
     Ok(())
 }
 
+/// Encrypts as a derivation method does (KMIP 1.4, section 4.6): with the parameters of the request, or the first of
+/// the key, and without a tag.
+pub(super) fn derive(
+    object: &Object,
+    given: Option<&CryptographicParameters<'_>>,
+    key: &[u8],
+    vector: &[u8],
+    data: &[u8],
+) -> Outcome<Zeroizing<Vec<u8>>> {
+    let choice = Choice::new(object, given)?;
+    if choice.block_mode == BlockCipherMode::GCM {
+        return Err(parameters("Block Cipher Mode"));
+    }
+    let mut data = crypto::pad(data, choice.padding).ok_or_else(|| parameters("Padding Method"))?;
+    crypto::encrypt(&choice.mode(vector, &[]), key, &mut data).map_err(refused)?;
+    Ok(data)
+}
+
 /// How to encrypt: the parameters of the request, or the first of the key.
 struct Choice {
     block_mode: BlockCipherMode,

@@ -17,8 +17,8 @@ use zeroize::Zeroizing;
 
 use crate::server::engine::{
     batch::Batch,
-    crypto,
     failure::{Failure, Outcome, Why},
+    hashing,
     operation::using::{self, Use},
     record::Object,
 };
@@ -28,11 +28,11 @@ pub(super) fn hash(batch: &mut Batch<'_>, request: &HashRequest<'_>) -> Outcome 
     using::single_part(request.init_indicator, request.final_indicator, request.correlation_value)?;
     let data = batch.data(request.data.as_ref())?;
     let algorithm = request.cryptographic_parameters.hashing_algorithm;
-    let hash = algorithm.and_then(|algorithm| crypto::hash(algorithm, &data));
+    let hash = algorithm.and_then(|algorithm| hashing::hash(algorithm, &data));
     let hash = hash.ok_or_else(|| parameters("Hashing Algorithm"))?;
     let response = HashResponse { data: Some(hash.as_slice().into()), ..HashResponse::default() };
     batch.answer(response)?;
-    batch.given.push((Operation::HASH, Zeroizing::new(hash)));
+    batch.given.push((Operation::HASH, hash));
     Ok(())
 }
 
@@ -42,15 +42,15 @@ pub(super) fn mac(batch: &mut Batch<'_>, request: &MacRequest<'_>) -> Outcome {
     let mut object = batch.object(request.unique_identifier)?;
     let wanted = Use::new(Operation::MAC, CryptographicUsageMask::MAC_GENERATE).protects();
     let key = using::key(batch, &object, &wanted)?;
-    let algorithm = algorithm(&object, request.cryptographic_parameters.as_ref());
+    let hash = hash_of_mac(&object, request.cryptographic_parameters.as_ref());
     let data = batch.data(request.data.as_ref())?;
-    let mac = algorithm.and_then(|algorithm| crypto::mac(algorithm, &key, &data));
+    let mac = hash.and_then(|hash| hashing::hmac(hash, &key, &data));
     let mac = mac.ok_or_else(|| parameters("Cryptographic Algorithm"))?;
     using::allocate(batch, &mut object, data.len())?;
     let mut response = MacResponse::new(object.id.as_str().into());
     response.mac_data = Some(&mac);
     batch.answer(response)?;
-    batch.given.push((Operation::MAC, Zeroizing::new(mac)));
+    batch.given.push((Operation::MAC, mac));
     Ok(())
 }
 
@@ -60,12 +60,12 @@ pub(super) fn mac_verify(batch: &mut Batch<'_>, request: &MacVerifyRequest<'_>) 
     let object = batch.object(request.unique_identifier)?;
     let wanted = Use::new(Operation::MAC_VERIFY, CryptographicUsageMask::MAC_VERIFY);
     let key = using::key(batch, &object, &wanted)?;
-    let algorithm = algorithm(&object, request.cryptographic_parameters.as_ref());
+    let hash = hash_of_mac(&object, request.cryptographic_parameters.as_ref());
     let data = batch.data(request.data.as_ref())?;
     let Some(given) = request.mac_data else {
         return Err(Failure::exactly(ResultReason::MISSING_DATA, "there is no MAC Data to verify").into());
     };
-    let mac = algorithm.and_then(|algorithm| crypto::mac(algorithm, &key, &data));
+    let mac = hash.and_then(|hash| hashing::hmac(hash, &key, &data));
     let mac = mac.ok_or_else(|| parameters("Cryptographic Algorithm"))?;
     // In constant time.
     let holds = Secret::new(&mac) == Secret::new(given);
@@ -75,21 +75,18 @@ pub(super) fn mac_verify(batch: &mut Batch<'_>, request: &MacVerifyRequest<'_>) 
     batch.answer(response)
 }
 
-/// The algorithm of the request, named whole or by its hash; else the key's own.
-fn algorithm(object: &Object, given: Option<&CryptographicParameters<'_>>) -> Option<CryptographicAlgorithm> {
-    let of_hash = |hash| match hash {
-        HashingAlgorithm::SHA_224 => Some(CryptographicAlgorithm::HMAC_SHA224),
-        HashingAlgorithm::SHA_256 => Some(CryptographicAlgorithm::HMAC_SHA256),
-        HashingAlgorithm::SHA_384 => Some(CryptographicAlgorithm::HMAC_SHA384),
-        HashingAlgorithm::SHA_512 => Some(CryptographicAlgorithm::HMAC_SHA512),
-        _ => None,
-    };
-    let named = |parameters: &CryptographicParameters<'_>| {
-        parameters.cryptographic_algorithm.or_else(|| parameters.hashing_algorithm.and_then(of_hash))
+/// The hash in the HMAC that the request asks for, which names the algorithm whole or its hash; else the key's own.
+fn hash_of_mac(object: &Object, given: Option<&CryptographicParameters<'_>>) -> Option<HashingAlgorithm> {
+    let named = |parameters: &CryptographicParameters<'_>| match parameters.cryptographic_algorithm {
+        Some(algorithm) => hashing::hash_of_hmac(algorithm),
+        None => parameters.hashing_algorithm,
     };
     let of_key = || match object.attributes.get(tag::CRYPTOGRAPHIC_PARAMETERS) {
         Some(AttributeValue::CryptographicParameters(known)) => named(&known),
-        _ => object.attributes.enumeration(tag::CRYPTOGRAPHIC_ALGORITHM).map(CryptographicAlgorithm),
+        _ => {
+            let algorithm = object.attributes.enumeration(tag::CRYPTOGRAPHIC_ALGORITHM)?;
+            hashing::hash_of_hmac(CryptographicAlgorithm(algorithm))
+        }
     };
     given.map_or_else(of_key, named)
 }

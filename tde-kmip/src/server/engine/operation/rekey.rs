@@ -113,7 +113,8 @@ fn put(set: &mut AttributeSet, value: AttributeValue<'_>) -> Outcome {
     Ok(set.set(value).map_err(|error| Failure::general(format!("an attribute cannot be kept: {error}")))?)
 }
 
-fn link(object: &mut Object, link_type: LinkType, id: &str) -> Outcome {
+/// Links the object to another one.
+pub(super) fn link(object: &mut Object, link_type: LinkType, id: &str) -> Outcome {
     let link = AttributeValue::Link(Link::new(link_type, UniqueIdentifier::Text(id)));
     let added = object.attributes.add(link);
     added.map_err(|error| Failure::general(format!("an attribute cannot be kept: {error}")))?;

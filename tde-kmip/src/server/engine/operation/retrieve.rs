@@ -1,17 +1,20 @@
 //! Get (KMIP 1.4, section 4.11; KMIP 2.1, section 6.1.21).
 
 use tde_kmip_codec::{
+    Nested,
     attribute::AttributeValue,
+    object::{KeyWrappingSpecification, ManagedObject},
     operation::{GetRequest, GetResponse},
     spec::{
-        enumeration::{KeyFormatType, KeyWrapType, Operation, ResultReason},
+        enumeration::{KeyCompressionType, KeyFormatType, KeyWrapType, Operation, ResultReason},
         tag,
     },
     state,
 };
 
+use super::wrapping::{self, Unwrapped};
 use crate::server::engine::{
-    attributes::key_block,
+    attributes::{key_block, key_block_mut},
     batch::Batch,
     failure::{Failure, Outcome, Why},
     record::Object,
@@ -21,40 +24,81 @@ use crate::server::engine::{
 pub(super) fn get(batch: &mut Batch<'_>, request: &GetRequest<'_>) -> Outcome {
     let mut object = batch.object(request.unique_identifier)?;
     check_state(batch, Operation::GET, &object)?;
-    let material = object.material.clone().ok_or_else(|| Failure::no_object(&object.id))?;
-    let managed = material
+    let form = Form {
+        key_format_type: request.key_format_type,
+        key_wrap_type: request.key_wrap_type,
+        key_compression_type: request.key_compression_type,
+        wrapping: request.key_wrapping_specification.clone(),
+    };
+    hand_out(batch, &object, form, |batch, managed| {
+        batch.answer(GetResponse::new(object.object_type, object.id.as_str().into(), managed))
+    })?;
+    served(batch, &mut object)
+}
+
+/// How an object is wanted.
+pub(super) struct Form<'a> {
+    pub(super) key_format_type: Option<KeyFormatType>,
+    pub(super) key_wrap_type: Option<KeyWrapType>,
+    pub(super) key_compression_type: Option<KeyCompressionType>,
+    pub(super) wrapping: Option<Nested<'a, KeyWrappingSpecification<'a>>>,
+}
+
+/// Hands an object on in the form in which it is wanted.
+pub(super) fn hand_out(
+    batch: &mut Batch<'_>,
+    object: &Object,
+    form: Form<'_>,
+    answer: impl FnOnce(&mut Batch<'_>, ManagedObject<'_>) -> Outcome,
+) -> Outcome {
+    let material = object.material.as_ref().ok_or_else(|| Failure::no_object(&object.id))?;
+    let mut managed = material
         .object()
         .map_err(|error| Failure::general(format!("the record of the object cannot be read: {error}")))?;
 
-    if request.key_compression_type.is_some() {
+    if form.key_compression_type.is_some() {
         let message = "key compression is not supported";
         return Err(Failure::exactly(ResultReason::KEY_COMPRESSION_TYPE_NOT_SUPPORTED, message).into());
     }
-    let block = key_block(&managed);
-    if let Some(wanted) = request.key_format_type {
-        let has = block.map(|block| block.key_format_type);
+    let specification = form.wrapping.and_then(|wrapping| wrapping.get());
+    // A key that was registered wrapped leaves so, unless it is wanted in the clear or wrapped otherwise.
+    let mut wrapped = key_block(&managed).is_some_and(|block| block.key_wrapping_data.is_some());
+    let unwrapped;
+    if wrapped
+        && (form.key_wrap_type == Some(KeyWrapType::NOT_WRAPPED) || specification.is_some())
+        && let Some(block) = key_block_mut(&mut managed)
+    {
+        unwrapped = Unwrapped::new(batch, block, material.version())?;
+        unwrapped.put(block)?;
+        wrapped = false;
+    }
+    if let Some(wanted) = form.key_format_type {
+        let has = key_block(&managed).map(|block| block.key_format_type);
         if has != Some(wanted) && !(has.is_none() && wanted == KeyFormatType::X_509) {
             let message = format!("the object cannot be had as {wanted}");
             return Err(Failure::exactly(ResultReason::KEY_FORMAT_TYPE_NOT_SUPPORTED, message).into());
         }
     }
-    let wrapped = block.is_some_and(|block| block.key_wrapping_data.is_some());
-    if request.key_wrap_type == Some(KeyWrapType::NOT_WRAPPED) && wrapped {
-        let message = "the key was registered wrapped and is kept so";
-        return Err(Failure::exactly(ResultReason::FEATURE_NOT_SUPPORTED, message).into());
+    let said;
+    if let Some(block) = key_block_mut(&mut managed)
+        && let Some(mut data) = block.key_wrapping_data.as_ref().and_then(|data| data.get())
+    {
+        data.encoding_option = wrapping::said_in(batch.version, data.encoding_option);
+        said = data;
+        block.key_wrapping_data = Some(Nested::from(&said));
     }
-    if request.key_wrapping_specification.is_some() {
-        let message = "wrapping keys for Get is not supported";
-        return Err(Failure::exactly(ResultReason::FEATURE_NOT_SUPPORTED, message).into());
+    check_secrecy(object, wrapped || specification.is_some())?;
+    match specification {
+        None => answer(batch, managed),
+        Some(specification) => wrapping::wrapped(batch, object, managed, &specification, answer),
     }
-    check_secrecy(&object, wrapped)?;
+}
 
-    let response = GetResponse::new(object.object_type, object.id.as_str().into(), managed);
-    batch.answer(response)?;
-    // KMIP 1.4, section 3.34: an object is fresh until it has been served.
+/// KMIP 1.4, section 3.34: an object is fresh until it has been served.
+pub(super) fn served(batch: &mut Batch<'_>, object: &mut Object) -> Outcome {
     if object.attributes.boolean(tag::FRESH) == Some(true) {
         object.set(AttributeValue::Fresh(false))?;
-        batch.store.put(&mut object)?;
+        batch.store.put(object)?;
     }
     Ok(())
 }

@@ -69,7 +69,8 @@ pub(super) fn key(batch: &Batch<'_>, object: &Object, wanted: &Use) -> Outcome<Z
         .object()
         .map_err(|error| Failure::general(format!("the record of the object cannot be read: {error}")))?;
     let block = key_block(&managed);
-    match block.and_then(key_bytes) {
+    let plain = block.filter(|block| block.key_wrapping_data.is_none());
+    match plain.and_then(key_bytes) {
         Some(bytes) => Ok(Zeroizing::new(bytes.expose().to_vec())),
         None if block.is_some_and(|block| block.key_value.is_none()) => {
             let message = "the server does not have the key's value";
