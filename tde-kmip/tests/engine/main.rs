@@ -10,4 +10,5 @@ mod derive;
 mod objects;
 mod states;
 mod support;
+mod transfer;
 mod wrapping;

@@ -11,6 +11,7 @@ mod make;
 mod query;
 mod rekey;
 mod retrieve;
+mod transfer;
 mod trivial;
 mod usage;
 mod using;
@@ -57,6 +58,8 @@ pub(super) const SUPPORTED: &[Operation] = &[
     Operation::RNG_RETRIEVE,
     Operation::RNG_SEED,
     Operation::HASH,
+    Operation::IMPORT,
+    Operation::EXPORT,
     Operation::LOG,
     Operation::ADJUST_ATTRIBUTE,
     Operation::SET_ATTRIBUTE,
@@ -87,6 +90,8 @@ pub(super) fn run(batch: &mut Batch<'_>, item: &RequestBatchItem<'_>) -> Outcome
         RequestPayload::Hash(request) => digest::hash(batch, request),
         RequestPayload::RngRetrieve(request) => digest::rng_retrieve(batch, request),
         RequestPayload::RngSeed(request) => digest::rng_seed(batch, request),
+        RequestPayload::Import(request) => transfer::import(batch, request),
+        RequestPayload::Export(request) => transfer::export(batch, request),
         RequestPayload::Locate(request) => locate::locate(batch, request),
         RequestPayload::Get(request) => retrieve::get(batch, request),
         RequestPayload::GetAttributes(request) => attribute::get(batch, request),

@@ -33,7 +33,12 @@ pub(super) fn get(batch: &mut Batch<'_>, request: &GetRequest<'_>) -> Outcome {
     hand_out(batch, &object, form, |batch, managed| {
         batch.answer(GetResponse::new(object.object_type, object.id.as_str().into(), managed))
     })?;
-    served(batch, &mut object)
+    // KMIP 1.4, section 3.34: an object is fresh until it has been served.
+    if object.attributes.boolean(tag::FRESH) == Some(true) {
+        object.set(AttributeValue::Fresh(false))?;
+        batch.store.put(&mut object)?;
+    }
+    Ok(())
 }
 
 /// How an object is wanted.
@@ -92,15 +97,6 @@ pub(super) fn hand_out(
         None => answer(batch, managed),
         Some(specification) => wrapping::wrapped(batch, object, managed, &specification, answer),
     }
-}
-
-/// KMIP 1.4, section 3.34: an object is fresh until it has been served.
-pub(super) fn served(batch: &mut Batch<'_>, object: &mut Object) -> Outcome {
-    if object.attributes.boolean(tag::FRESH) == Some(true) {
-        object.set(AttributeValue::Fresh(false))?;
-        batch.store.put(object)?;
-    }
-    Ok(())
 }
 
 /// KMIP 1.4, sections 3.48 and 3.50: sensitive keys leave wrapped only, others not at all.
