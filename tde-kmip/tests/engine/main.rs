@@ -8,6 +8,7 @@ mod batches;
 mod bytes;
 mod derive;
 mod objects;
+mod parts;
 mod states;
 mod support;
 mod transfer;

@@ -20,6 +20,8 @@ pub(crate) struct Known {
     pub(crate) ids: BTreeMap<String, String>,
     /// Ours, of objects whose material the server chose.
     pub(crate) generated: BTreeSet<String>,
+    /// Recorded Correlation Values of data in parts, and ours: the last ones, since a case repeats its own.
+    pub(crate) correlations: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Whether exchanges are missing, so that the recorded server had more objects.
     pub(crate) gaps: bool,
     /// Whether the request asks for a part of what there is.
@@ -74,8 +76,12 @@ fn item(recorded: &Node, ours: &Node, known: &mut Known, found: &mut Vec<String>
     }
 }
 
-/// Identifiers that stand at the same place are of the same object.
+/// Identifiers that stand at the same place are of the same object, Correlation Values of the same data.
 fn learn(operation: Operation, recorded: &Node, ours: &Node, known: &mut Known) {
+    let correlation = |payload: &Node| payload.find(tag::CORRELATION_VALUE).map(Node::encode);
+    if let (Some(theirs), Some(ours)) = (correlation(recorded), correlation(ours)) {
+        known.correlations.insert(theirs, ours);
+    }
     for (theirs, ours) in recorded.ids().into_iter().zip(ours.ids()) {
         if operation != Operation::LOCATE || recorded.ids().len() == 1 {
             known.ids.entry(theirs.to_owned()).or_insert_with(|| ours.to_owned());
@@ -194,6 +200,7 @@ fn chosen(tag: Tag) -> bool {
             | tag::RANDOM_NUMBER_GENERATOR
             | tag::PROTECTION_STORAGE_MASK
             | tag::IV_COUNTER_NONCE
+            | tag::CORRELATION_VALUE
     )
 }
 

@@ -42,7 +42,6 @@ const V2_REASON: &str = "a reason of KMIP 2.x in an answer of 1.x";
 const PLACEHOLDER: &str = "PyKMIP keeps the ID Placeholder from one request to the next";
 const STATE: &str = "the standard's state table does not allow it";
 const NO_LOGIN: &str = "Login is not supported";
-const NO_STREAMS: &str = "no streaming, as Query Capabilities says";
 const NO_PAIRS: &str = "the key pair was not made: no Create Key Pair";
 const NO_CHACHA20: &str = "ChaCha20 is not supported";
 const NO_DATES: &str = "the recorded server did not take the dates, and the recording does not wait for them";
@@ -226,7 +225,6 @@ const PYKMIP_OASIS: &[Deviation] = &[
     known("QS-M-2", "OperationFailed InvalidMessage, ours Success", UNPARSED),
     known("LOGIN-", "OperationFailed InvalidMessage, ours Success", NO_LOGIN),
     known("TC-PKCS12-2-20 6 Locate", "OperationFailed InvalidMessage, ours Success", UNPARSED),
-    known("TC-STREAM-HASH-2", "data in several parts is not supported", NO_STREAMS),
     known("TC_101", "OperationFailed InvalidMessage, ours Success", NOT_LATER),
     known("TC_32", "OperationFailed InvalidMessage, ours Success", NOT_LATER),
     known("TC_51", "1 batch items, ours 2; operation; unique batch item id", UNPARSED),
@@ -325,7 +323,6 @@ const PUBLISHED: &[Deviation] = &[
         "Cryptographic Algorithm is missing or not supported here",
         "3DES keys are kept, and not used",
     ),
-    known("", "data in several parts is not supported", NO_STREAMS),
     known(
         "TC-CS-CORVAL-1-14",
         "Cryptographic Usage Mask is needed",

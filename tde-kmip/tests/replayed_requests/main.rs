@@ -109,7 +109,7 @@ fn replay(case: &Case, server: &mut Server, tally: &mut Tally) {
                     tally.skipped += 1;
                     continue;
                 }
-                request.with_ids(&known.ids).encode()
+                request.with_ids(&known.ids).with_correlations(&known.correlations).encode()
             }
             Err(_) => exchange.request.clone(),
         };
@@ -220,7 +220,7 @@ fn recordings_of_real_servers() {
 #[test]
 fn published_cases() {
     let Some(root) = recordings::full() else { return };
-    run("oasis", &cases::published(&root), known::of("oasis"), 1823);
+    run("oasis", &cases::published(&root), known::of("oasis"), 1864);
 }
 
 #[test]

@@ -120,6 +120,20 @@ impl Node {
         self.mapped(ids, false)
     }
 
+    /// Puts other Correlation Values in the place of those in the map.
+    pub(crate) fn with_correlations(&self, correlations: &BTreeMap<Vec<u8>, Vec<u8>>) -> Self {
+        let value = match &self.value {
+            Leaf::Structure(children) => {
+                Leaf::Structure(children.iter().map(|child| child.with_correlations(correlations)).collect())
+            }
+            Leaf::Other(item) if self.tag == tag::CORRELATION_VALUE => {
+                Leaf::Other(correlations.get(item).unwrap_or(item).clone())
+            }
+            other => other.clone(),
+        };
+        Self { tag: self.tag, value }
+    }
+
     fn mapped(&self, ids: &BTreeMap<String, String>, named: bool) -> Self {
         let value = match &self.value {
             Leaf::Structure(children) => {

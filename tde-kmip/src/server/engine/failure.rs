@@ -62,6 +62,10 @@ pub(super) enum Why {
     Parameters,
     /// An initialization vector is needed.
     NoVector,
+    /// No data in parts has that Correlation Value.
+    NoStream,
+    /// Too much data in parts at once.
+    TooManyStreams,
     /// The key is sensitive, or not to be extracted.
     Sensitive,
     NotExtractable,
@@ -101,6 +105,8 @@ impl Why {
             Self::NoVector => (R::INVALID_MESSAGE, R::INVALID_MESSAGE),
             Self::Dates if version == ProtocolVersion::V2_0 => (R::PERMISSION_DENIED, R::PERMISSION_DENIED),
             Self::Dates => (R::PERMISSION_DENIED, R::WRONG_KEY_LIFECYCLE_STATE),
+            Self::NoStream => (R::INVALID_FIELD, R::INVALID_CORRELATION_VALUE),
+            Self::TooManyStreams => (R::GENERAL_FAILURE, R::SERVER_LIMIT_EXCEEDED),
             Self::Sensitive => (R::SENSITIVE, R::SENSITIVE),
             Self::NotExtractable => (R::NOT_EXTRACTABLE, R::NOT_EXTRACTABLE),
             Self::NoPlaceholder => (R::ITEM_NOT_FOUND, R::OBJECT_NOT_FOUND),
@@ -244,6 +250,8 @@ mod tests {
                 Why::Parameters,
                 Why::NoVector,
                 Why::Dates,
+                Why::NoStream,
+                Why::TooManyStreams,
                 Why::Sensitive,
                 Why::NotExtractable,
                 Why::NoPlaceholder,

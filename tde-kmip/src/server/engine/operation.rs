@@ -8,6 +8,7 @@ mod digest;
 mod lifecycle;
 mod locate;
 mod make;
+mod parts;
 mod query;
 mod rekey;
 mod retrieve;

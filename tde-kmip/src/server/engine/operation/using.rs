@@ -112,15 +112,6 @@ pub(super) fn take(batch: &mut Batch<'_>, object: &mut Object, units: i64) -> Ou
     batch.store.put(object)
 }
 
-/// Work in several parts is not done: it would have to be remembered between requests.
-pub(super) fn single_part(init: Option<bool>, last: Option<bool>, correlation: Option<&[u8]>) -> Outcome {
-    if correlation.is_some() || (init == Some(true)) != (last == Some(true)) {
-        let message = "data in several parts is not supported";
-        return Err(Failure::exactly(ResultReason::FEATURE_NOT_SUPPORTED, message).into());
-    }
-    Ok(())
-}
-
 impl Batch<'_> {
     /// The data of a request, in one of its forms (KMIP 2.1, section 8.14).
     pub(super) fn data(&self, data: Option<&Data<'_>>) -> Outcome<Zeroizing<Vec<u8>>> {
