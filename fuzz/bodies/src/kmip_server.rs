@@ -41,6 +41,7 @@ pub fn kmip_server(data: &[u8]) {
     // Looking for large primes takes longer than all the rest, and is not what is tested.
     options.max_rsa_bits_made = 0;
     options.max_rsa_bits_used = 1024;
+    options.max_derivation_rounds = 64;
     let engine = Engine::new(Arc::new(MemoryStore::new()), options);
     let client = ClientIdentity::new("fuzzer");
     // The operation of a request is repeated, whether or not the version has it.

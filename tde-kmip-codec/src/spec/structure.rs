@@ -153,7 +153,7 @@ structures! {
             => Required [CRYPTOGRAPHIC_LENGTH], [V1_0 V2_1], ([CRYPTOGRAPHIC_ALGORITHM] Present), "KMIP 1.4, section 2.1.3; KMIP 2.1, section 3.1";
         KEY_WRAPPING_DATA, "Key Wrapping Data", [Structure], [Structure], [V1_0 V2_1], [], [V1_0 V2_1], [], "present exactly when the key is wrapped";
             => Required [KEY_WRAPPING_DATA], [V1_0 V2_1], ([KEY_VALUE] OneOf [8]), "KMIP 1.4, section 2.1.3; KMIP 2.1, section 3.1";
-            => Forbidden [KEY_WRAPPING_DATA], [V1_0 V2_1], ([KEY_VALUE] OneOf [1]) ([KEY_WRAPPING_DATA ENCODING_OPTION] NoneOf [1]) ([KEY_WRAPPING_DATA WRAPPING_METHOD] NoneOf [2]), "KMIP 1.4, sections 2.1.3 and 2.1.5; KMIP 2.1, sections 3.1 and 3.3";
+            => Forbidden [KEY_WRAPPING_DATA], [V1_1 V2_1], ([KEY_VALUE] OneOf [1]) ([KEY_WRAPPING_DATA ENCODING_OPTION] NoneOf [1]) ([KEY_WRAPPING_DATA WRAPPING_METHOD] NoneOf [2]), "KMIP 1.4, sections 2.1.3 and 2.1.5; KMIP 2.1, sections 3.1 and 3.3";
     }
     KEY_MATERIAL_TRANSPARENT_SYMMETRIC_KEY = KEY_MATERIAL, "Key Material", "KeyMaterial", "TransparentSymmetricKey", [V1_0 V2_1] {
         KEY, "Key", [ByteString], [ByteString], [V1_0 V2_1], [V1_0 V2_1], [], [], "";

@@ -46,6 +46,10 @@
 //!   secp256k1. Keys that clients bring are kept as they come, and judged when they are used. Get turns them into every
 //!   format that the standard has for them. ECDSA signatures are in DER; the salt of RSA's PSS is as long as fits,
 //!   unless a length is given, and of any length when verifying.
+//! - **Wrapped keys** are kept as they were registered. What leaves wrapped without encoding stands in Key Material, where
+//!   PyKMIP's clients look for it; the standard has a Byte String in the place of Key Value.
+//! - **Data in several parts** is worked on as it comes. What is remembered between the parts is in memory, bounded for each
+//!   client, and forgotten after a while; with GCM nothing comes out before the last part.
 //! - **Asynchronous** work is never done: a request that insists on it is refused, one that allows it is answered at
 //!   once.
 
@@ -54,14 +58,19 @@ mod answered;
 mod asymmetric;
 mod attributes;
 mod batch;
+mod cipher_stream;
 mod crypto;
+mod derivation;
 mod envelope;
 mod failure;
+mod hashing;
 mod identity;
+mod key_wrap;
 mod operation;
 mod options;
 mod record;
 mod reply;
+mod streams;
 mod transaction;
 
 use std::{
@@ -69,6 +78,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use self::streams::Streams;
 pub use self::{
     answered::{Answered, AnsweredItem},
     identity::{AuthenticationError, Authenticator, ClientIdentity},
@@ -82,13 +92,14 @@ pub struct Engine {
     store: Arc<dyn ObjectStore>,
     options: EngineOptions,
     applying: Arc<Mutex<()>>,
+    streams: Arc<Streams>,
 }
 
 impl Engine {
     /// An engine over a store.
     #[must_use]
     pub fn new(store: Arc<dyn ObjectStore>, options: EngineOptions) -> Self {
-        Self { store, options, applying: Arc::default() }
+        Self { store, options, applying: Arc::default(), streams: Arc::default() }
     }
 
     /// One request in, one response out.

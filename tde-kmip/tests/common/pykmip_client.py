@@ -134,6 +134,113 @@ def pairs(client):
         attempt("rekey-key-pair", rekey_pair)
 
 
+def activated(client, thing):
+    uid = client.register(thing)
+    client.activate(uid)
+    return uid
+
+
+def derivations(client):
+    import hashlib
+    import hmac as python_hmac
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+    from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFHMAC, CounterLocation, Mode
+    from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
+
+    material = bytes(range(100, 132))
+    data, salt, vector = b"label and context", b"some salt", bytes(range(16))
+    sha256 = {"hashing_algorithm": enums.HashingAlgorithm.SHA_256}
+    base = activated(client, objects.SymmetricKey(
+        AES, 256, material, [enums.CryptographicUsageMask.DERIVE_KEY], name="base of " + options.version))
+    password = activated(client, objects.SecretData(
+        b"a password", enums.SecretDataType.PASSWORD, [enums.CryptographicUsageMask.DERIVE_KEY],
+        name="password of " + options.version))
+
+    def mac(*parts):
+        return python_hmac.new(material, b"".join(parts), hashlib.sha256).digest()
+
+    def pipeline(length):
+        chain, output = data, b""
+        for count in range(1, 1 + -(-length // 32)):
+            chain = mac(chain)
+            output += mac(chain, count.to_bytes(4, "big"), data)
+        return output[:length]
+
+    def feedback(length):
+        block, output = vector, b""
+        for count in range(1, 1 + -(-length // 32)):
+            block = mac(block, count.to_bytes(4, "big"), data)
+            output += block
+        return output[:length]
+
+    encryptor = Cipher(algorithms.AES(material), modes.CBC(vector)).encryptor()
+    filler = 16 - len(data) % 16
+    sealed = encryptor.update(data + bytes([filler]) * filler) + encryptor.finalize()
+    counter = KBKDFHMAC(
+        algorithm=hashes.SHA256(), mode=Mode.CounterMode, length=40, rlen=4, llen=None,
+        location=CounterLocation.BeforeFixed, label=None, context=None, fixed=data)
+    method = enums.DerivationMethod
+    cases = [
+        (method.PBKDF2, password, 256, {"cryptographic_parameters": sha256, "salt": salt, "iteration_count": 1000},
+         PBKDF2HMAC(hashes.SHA256(), 32, salt, 1000).derive(b"a password")),
+        (method.HASH, base, 128, {"cryptographic_parameters": {"hashing_algorithm": enums.HashingAlgorithm.MD5}},
+         hashlib.md5(material).digest()),
+        (method.HMAC, base, 256, {"cryptographic_parameters": sha256, "derivation_data": data}, mac(data)),
+        # What PyKMIP's own server takes this to mean.
+        (method.HMAC, base, 320, {"cryptographic_parameters": sha256, "derivation_data": data, "salt": salt},
+         HKDF(hashes.SHA256(), 40, salt, data).derive(material)),
+        (method.NIST800_108_C, base, 320, {"cryptographic_parameters": sha256, "derivation_data": data},
+         counter.derive(material)),
+        (method.NIST800_108_F, base, 320,
+         {"cryptographic_parameters": sha256, "derivation_data": data, "initialization_vector": vector},
+         feedback(40)),
+        (method.NIST800_108_DPI, base, 320, {"cryptographic_parameters": sha256, "derivation_data": data},
+         pipeline(40)),
+    ]
+    parameters = {"block_cipher_mode": enums.BlockCipherMode.CBC, "padding_method": enums.PaddingMethod.PKCS5}
+    cases.append((method.ENCRYPT, base, 256, {
+        "cryptographic_parameters": parameters, "derivation_data": data, "initialization_vector": vector}, sealed))
+    for derivation, uid, bits, given, expected in cases:
+        def derive():
+            made = client.derive_key(
+                enums.ObjectType.SECRET_DATA, [uid], derivation, given, cryptographic_length=bits)
+            equal(client.get(made).value, expected)
+        attempt("derive-key-" + derivation.name, derive)
+
+    def key():
+        made = client.derive_key(
+            enums.ObjectType.SYMMETRIC_KEY, [base], method.HASH, {"cryptographic_parameters": sha256},
+            cryptographic_length=256, cryptographic_algorithm=AES)
+        got = client.get(made)
+        equal((got.value, got.cryptographic_length), (hashlib.sha256(material).digest(), 256))
+    attempt("derive-key-symmetric", key)
+
+
+def wrapping(client):
+    from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_unwrap_with_padding
+
+    kek = bytes(range(200, 232))
+    wrapper = activated(client, objects.SymmetricKey(
+        AES, 256, kek, [enums.CryptographicUsageMask.WRAP_KEY], name="kek of " + options.version))
+    material = bytes(range(50, 66))
+    key = client.register(objects.SymmetricKey(AES, 128, material, MASK, name="wrapped " + options.version))
+    secret = client.register(objects.SecretData(
+        b"a password", enums.SecretDataType.PASSWORD, name="wrapped secret " + options.version))
+    for uid, mode, unwrap, expected in [
+            (key, enums.BlockCipherMode.NIST_KEY_WRAP, aes_key_unwrap, material),
+            (secret, enums.BlockCipherMode.AES_KEY_WRAP_PADDING, aes_key_unwrap_with_padding, b"a password")]:
+        def get():
+            got = client.get(uid, {
+                "wrapping_method": enums.WrappingMethod.ENCRYPT,
+                "encryption_key_information": {
+                    "unique_identifier": wrapper, "cryptographic_parameters": {"block_cipher_mode": mode}},
+                "encoding_option": enums.EncodingOption.NO_ENCODING})
+            equal(unwrap(kek, got.value), expected)
+        attempt("get-wrapped-" + mode.name, get)
+
+
 def main(client):
     proxy = client.proxy
     if options.version != "1.0":
@@ -212,6 +319,8 @@ def main(client):
         attempt("mac", mac)
 
     pairs(client)
+    derivations(client)
+    wrapping(client)
 
     if options.version == "2.0":
         attempt("set-attribute", lambda: client.set_attribute(

@@ -6,9 +6,13 @@
 mod attributes;
 mod batches;
 mod bytes;
+mod derive;
 mod objects;
 mod pair_openssl;
 mod pair_wycheproof;
 mod pairs;
+mod parts;
 mod states;
 mod support;
+mod transfer;
+mod wrapping;

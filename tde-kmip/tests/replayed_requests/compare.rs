@@ -18,7 +18,8 @@ use crate::tree::{Leaf, Node};
 pub(crate) struct Known {
     /// Recorded identifiers and ours.
     pub(crate) ids: BTreeMap<String, String>,
-    /// What recorded servers made with keys, and what ours made in its place: items that later requests bring back.
+    /// What recorded servers made with keys, and their Correlation Values, and what ours made in their place: items that
+    /// later requests bring back.
     pub(crate) made: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Ours, of objects whose material the server chose.
     pub(crate) generated: BTreeSet<String>,
@@ -76,7 +77,7 @@ fn item(recorded: &Node, ours: &Node, known: &mut Known, found: &mut Vec<String>
     }
 }
 
-/// Identifiers that stand at the same place are of the same object.
+/// Identifiers that stand at the same place are of the same object, Correlation Values of the same data.
 fn learn(operation: Operation, recorded: &Node, ours: &Node, known: &mut Known) {
     for (theirs, ours) in recorded.ids().into_iter().zip(ours.ids()) {
         if operation != Operation::LOCATE || recorded.ids().len() == 1 {
@@ -93,11 +94,13 @@ fn learn(operation: Operation, recorded: &Node, ours: &Node, known: &mut Known) 
             known.generated.insert(ours.to_owned());
         }
     }
-    if matches!(operation, Operation::ENCRYPT | Operation::SIGN | Operation::MAC) {
-        for theirs in recorded.children() {
-            if let (Leaf::Other(theirs), Some(ours)) = (&theirs.value, ours.find(theirs.tag)) {
-                known.made.entry(theirs.clone()).or_insert_with(|| ours.encode());
-            }
+    for recorded in recorded.children() {
+        let (Leaf::Other(theirs), Some(ours)) = (&recorded.value, ours.find(recorded.tag)) else { continue };
+        if recorded.tag == tag::CORRELATION_VALUE {
+            // The last one: a case repeats its own.
+            known.made.insert(theirs.clone(), ours.encode());
+        } else if matches!(operation, Operation::ENCRYPT | Operation::SIGN | Operation::MAC) {
+            known.made.entry(theirs.clone()).or_insert_with(|| ours.encode());
         }
     }
 }
@@ -176,6 +179,8 @@ fn agrees(wanted: &Node, has: &Node, generated: bool, operation: Operation) -> b
         return wanted.encode().len() == has.encode().len();
     }
     match (&wanted.value, &has.value) {
+        // Wrapped.
+        (Leaf::Other(_), Leaf::Other(_)) if generated && wanted.tag == tag::KEY_VALUE => true,
         (Leaf::Structure(wanted_children), Leaf::Structure(_)) => {
             wanted_children.iter().all(|wanted_child| {
                 // Attributes in the Key Value of a Get are the server's free choice.
@@ -213,6 +218,7 @@ fn chosen(tag: Tag) -> bool {
             | tag::RANDOM_NUMBER_GENERATOR
             | tag::PROTECTION_STORAGE_MASK
             | tag::IV_COUNTER_NONCE
+            | tag::CORRELATION_VALUE
     )
 }
 

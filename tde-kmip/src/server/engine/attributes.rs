@@ -13,5 +13,5 @@ pub(super) use self::{
     from_client::{NewAttributes, check_dates},
     kept::{AttributeSet, Kept, Key},
     rules::{ClientMay, may, single_valued},
-    server_made::{describe, describe_protection, key_block, key_bytes},
+    server_made::{describe, describe_protection, key_block, key_block_mut, key_bytes},
 };

@@ -17,6 +17,7 @@ use super::{
     failure::{Failure, Outcome, Stop},
     operation,
     reply::{ItemHead, MAX_CORRELATION, Reply},
+    streams::BatchStreams,
     transaction::Transaction,
 };
 
@@ -33,6 +34,8 @@ pub(super) struct Batch<'e> {
     /// Seconds since 1970-01-01T00:00:00Z, the same for the whole batch.
     pub(super) now: i64,
     pub(super) store: Transaction<'e>,
+    /// What is remembered between the parts of data.
+    pub(super) streams: BatchStreams<'e>,
     /// ID Placeholder.
     pub(super) placeholder: Option<String>,
     /// The objects that each item so far made or found.
@@ -147,6 +150,7 @@ impl<'e> Batch<'e> {
             version,
             now,
             store: Transaction::new(&*engine.store, &engine.applying),
+            streams: BatchStreams::new(&engine.streams, now, options),
             placeholder: None,
             made: Vec::new(),
             given: Vec::new(),
@@ -171,7 +175,7 @@ impl<'e> Batch<'e> {
             let before = self.mark();
             let mut result = Err(Stop::Conflict);
             for _ in 0..ATTEMPTS {
-                result = self.run_item(item).and_then(|()| self.store.commit());
+                result = self.run_item(item).and_then(|()| self.commit());
                 if !matches!(result, Err(Stop::Conflict)) {
                     break;
                 }
@@ -204,7 +208,7 @@ impl<'e> Batch<'e> {
                 answered.push(self.succeeded());
                 Ok(())
             });
-            match run.and_then(|()| self.store.commit()) {
+            match run.and_then(|()| self.commit()) {
                 Ok(()) => return answered,
                 Err(why) => stop = why,
             }
@@ -253,6 +257,12 @@ impl<'e> Batch<'e> {
         self.made.push(Made { operation, ids });
     }
 
+    /// Applies what changed.
+    fn commit(&mut self) -> Outcome {
+        let Self { store, streams, owner, now, options, .. } = self;
+        streams.commit(owner, *now, options, || store.commit())
+    }
+
     fn succeeded(&mut self) -> AnsweredItem {
         AnsweredItem {
             operation: self.head.operation,
@@ -285,6 +295,7 @@ impl<'e> Batch<'e> {
     /// Forgets what came after the mark and was not applied.
     fn back_to(&mut self, mark: &Mark) {
         self.store.roll_back();
+        self.streams.roll_back();
         self.placeholder.clone_from(&mark.placeholder);
         self.made.truncate(mark.made);
         self.given.truncate(mark.given);

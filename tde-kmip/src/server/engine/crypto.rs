@@ -1,4 +1,4 @@
-//! What the engine does with keys: AES in the modes that KMIP names, HMAC, hashes. Primitives from RustCrypto.
+//! What the engine encrypts with: AES in the modes that KMIP names. Primitives from RustCrypto.
 
 use aes::{
     Aes128, Aes192, Aes256,
@@ -10,12 +10,7 @@ use aes::{
     },
 };
 use aes_gcm::{AesGcm, aead::AeadInOut as _};
-use hmac::{Hmac, Mac as _};
-use sha2::{Digest as _, Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
-use tde_kmip_codec::{
-    Secret,
-    spec::enumeration::{CryptographicAlgorithm, HashingAlgorithm, PaddingMethod},
-};
+use tde_kmip_codec::{Secret, spec::enumeration::PaddingMethod};
 use zeroize::{Zeroize as _, Zeroizing};
 
 /// The size of a block of AES, in bytes.
@@ -220,37 +215,6 @@ pub(super) fn unpad(data: &mut Zeroizing<Vec<u8>>, method: PaddingMethod) -> Res
     }
     data.truncate(start);
     Ok(())
-}
-
-/// The hash of the data; `None` for algorithms that are not supported.
-pub(super) fn hash(algorithm: HashingAlgorithm, data: &[u8]) -> Option<Vec<u8>> {
-    Some(match algorithm {
-        HashingAlgorithm::SHA_224 => Sha224::digest(data).to_vec(),
-        HashingAlgorithm::SHA_256 => Sha256::digest(data).to_vec(),
-        HashingAlgorithm::SHA_384 => Sha384::digest(data).to_vec(),
-        HashingAlgorithm::SHA_512 => Sha512::digest(data).to_vec(),
-        HashingAlgorithm::SHA_512_224 => Sha512_224::digest(data).to_vec(),
-        HashingAlgorithm::SHA_512_256 => Sha512_256::digest(data).to_vec(),
-        _ => return None,
-    })
-}
-
-/// The HMAC of the data; `None` for algorithms that are not supported.
-pub(super) fn mac(algorithm: CryptographicAlgorithm, key: &[u8], data: &[u8]) -> Option<Vec<u8>> {
-    macro_rules! of {
-        ($hash:ident) => {{
-            let mut mac = Hmac::<$hash>::new_from_slice(key).ok()?;
-            mac.update(data);
-            mac.finalize().into_bytes().to_vec()
-        }};
-    }
-    Some(match algorithm {
-        CryptographicAlgorithm::HMAC_SHA224 => of!(Sha224),
-        CryptographicAlgorithm::HMAC_SHA256 => of!(Sha256),
-        CryptographicAlgorithm::HMAC_SHA384 => of!(Sha384),
-        CryptographicAlgorithm::HMAC_SHA512 => of!(Sha512),
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

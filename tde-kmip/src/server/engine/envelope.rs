@@ -9,7 +9,7 @@ use tde_kmip_codec::{
         enumeration::{Operation, ResultReason},
         tag,
     },
-    ttlv::{self, ErrorKind, Item, Leniency, Options, Reader, Value},
+    ttlv::{self, ErrorKind, Item, Leniency, Options, Reader, Tolerated, Value},
 };
 
 use super::{EngineOptions, failure::Failure, reply::ItemHead};
@@ -89,15 +89,36 @@ impl<'a> Envelope<'a> {
 /// Decodes a batch item.
 pub(super) fn decode<'a>(item: &Item<'a>, version: ProtocolVersion) -> Result<RequestBatchItem<'a>, Failure> {
     let options = Options::new().leniency(LENIENCY);
-    RequestBatchItem::from_item_with(item.bytes, version, options, &mut |_| ()).map_err(|error| {
-        match error.kind() {
-            ErrorKind::UnknownEnumerationValue { tag: tag::OPERATION, .. }
-            | ErrorKind::EnumerationValueNotInVersion { tag: tag::OPERATION, .. } => {
-                Failure::exactly(ResultReason::OPERATION_NOT_SUPPORTED, format!("KMIP {version}: {error}"))
-            }
-            _ => Failure::undecodable(&error),
+    let decoded = RequestBatchItem::from_item_with(item.bytes, version, options, &mut |_| ());
+    let error = match decoded {
+        Ok(decoded) => return Ok(decoded),
+        Err(error) => error,
+    };
+    match error.kind() {
+        ErrorKind::FieldNotInVersion { tag: tag::ENCODING_OPTION } => {
+            with_encoding_option(item, version).ok_or_else(|| Failure::undecodable(&error))
         }
-    })
+        ErrorKind::UnknownEnumerationValue { tag: tag::OPERATION, .. }
+        | ErrorKind::EnumerationValueNotInVersion { tag: tag::OPERATION, .. } => {
+            Err(Failure::exactly(ResultReason::OPERATION_NOT_SUPPORTED, format!("KMIP {version}: {error}")))
+        }
+        _ => Err(Failure::undecodable(&error)),
+    }
+}
+
+/// An item of KMIP 1.0 with the Encoding Option of 1.1, which PyKMIP sends in every version; nothing else of later
+/// versions is gone along with.
+fn with_encoding_option<'a>(item: &Item<'a>, version: ProtocolVersion) -> Option<RequestBatchItem<'a>> {
+    let options = Options::new().leniency(LENIENCY | Leniency::OTHER_VERSIONS);
+    let mut other = false;
+    let mut heard = |tolerated: Tolerated| match tolerated.kind {
+        ErrorKind::FieldNotInVersion { tag: tag::ENCODING_OPTION }
+        | ErrorKind::EnumerationValueNotInVersion { tag: tag::ENCODING_OPTION, .. }
+        | ErrorKind::MissingField { .. } => {}
+        _ => other = true,
+    };
+    let decoded = RequestBatchItem::from_item_with(item.bytes, version, options, &mut heard).ok();
+    decoded.filter(|_| !other)
 }
 
 /// Operation and Unique Batch Item ID of an item, whether or not the rest of it is good.

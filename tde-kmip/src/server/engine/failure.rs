@@ -32,6 +32,24 @@ pub(super) enum Why {
     NameTaken,
     /// The operation does not fit the type of the object.
     WrongType,
+    /// Nothing can be derived of objects of the type (KMIP 1.4, section 11.5).
+    BaseType,
+    /// The usage mask does not allow to derive of the object.
+    BaseUsage,
+    /// The derivation method or its parameters are not supported, or do not go together.
+    Derivation,
+    /// The key that is to wrap or unwrap another does not exist, or is not this client's.
+    NoWrappingKey,
+    /// It is archived.
+    WrappingKeyArchived,
+    /// It is destroyed.
+    WrappingKeyDestroyed,
+    /// Nothing says how it wraps.
+    NoParameters,
+    /// It does not wrap so.
+    WrapParameters,
+    /// The Encoding Option does not fit what is to be wrapped.
+    Encoding,
     /// The state of the object does not allow it.
     WrongState,
     /// The dates of the object do not allow it (CS-BC-M-14: KMIP 2.0 kept the reason of 1.x).
@@ -44,6 +62,10 @@ pub(super) enum Why {
     Parameters,
     /// An initialization vector is needed.
     NoVector,
+    /// No data in parts has that Correlation Value.
+    NoStream,
+    /// Too much data in parts at once.
+    TooManyStreams,
     /// The key is sensitive, or not to be extracted.
     Sensitive,
     NotExtractable,
@@ -66,6 +88,15 @@ impl Why {
             Self::BadValue => (R::INVALID_FIELD, R::INVALID_ATTRIBUTE_VALUE),
             Self::NameTaken => (R::INVALID_FIELD, R::NON_UNIQUE_NAME_ATTRIBUTE),
             Self::WrongType => (R::ILLEGAL_OPERATION, R::INVALID_OBJECT_TYPE),
+            Self::BaseType => (R::INVALID_FIELD, R::INVALID_OBJECT_TYPE),
+            Self::BaseUsage => (R::INVALID_FIELD, R::INCOMPATIBLE_CRYPTOGRAPHIC_USAGE_MASK),
+            Self::Derivation => (R::INVALID_FIELD, R::BAD_CRYPTOGRAPHIC_PARAMETERS),
+            Self::NoWrappingKey => (R::ITEM_NOT_FOUND, R::WRAPPING_OBJECT_NOT_FOUND),
+            Self::WrappingKeyArchived => (R::OBJECT_ARCHIVED, R::WRAPPING_OBJECT_ARCHIVED),
+            Self::WrappingKeyDestroyed => (R::ITEM_NOT_FOUND, R::WRAPPING_OBJECT_DESTROYED),
+            Self::NoParameters => (R::ITEM_NOT_FOUND, R::BAD_CRYPTOGRAPHIC_PARAMETERS),
+            Self::WrapParameters => (R::INVALID_FIELD, R::BAD_CRYPTOGRAPHIC_PARAMETERS),
+            Self::Encoding => (R::ENCODING_OPTION_ERROR, R::ENCODING_OPTION_ERROR),
             Self::WrongState => (R::PERMISSION_DENIED, R::WRONG_KEY_LIFECYCLE_STATE),
             Self::Usage => (R::PERMISSION_DENIED, R::INCOMPATIBLE_CRYPTOGRAPHIC_USAGE_MASK),
             Self::UsageLimits => (R::PERMISSION_DENIED, R::USAGE_LIMIT_EXCEEDED),
@@ -74,6 +105,8 @@ impl Why {
             Self::NoVector => (R::INVALID_MESSAGE, R::INVALID_MESSAGE),
             Self::Dates if version == ProtocolVersion::V2_0 => (R::PERMISSION_DENIED, R::PERMISSION_DENIED),
             Self::Dates => (R::PERMISSION_DENIED, R::WRONG_KEY_LIFECYCLE_STATE),
+            Self::NoStream => (R::INVALID_FIELD, R::INVALID_CORRELATION_VALUE),
+            Self::TooManyStreams => (R::GENERAL_FAILURE, R::SERVER_LIMIT_EXCEEDED),
             Self::Sensitive => (R::SENSITIVE, R::SENSITIVE),
             Self::NotExtractable => (R::NOT_EXTRACTABLE, R::NOT_EXTRACTABLE),
             Self::NoPlaceholder => (R::ITEM_NOT_FOUND, R::OBJECT_NOT_FOUND),
@@ -202,12 +235,23 @@ mod tests {
                 Why::BadValue,
                 Why::NameTaken,
                 Why::WrongType,
+                Why::BaseType,
+                Why::BaseUsage,
+                Why::Derivation,
+                Why::NoWrappingKey,
+                Why::WrappingKeyArchived,
+                Why::WrappingKeyDestroyed,
+                Why::NoParameters,
+                Why::WrapParameters,
+                Why::Encoding,
                 Why::WrongState,
                 Why::Usage,
                 Why::UsageLimits,
                 Why::Parameters,
                 Why::NoVector,
                 Why::Dates,
+                Why::NoStream,
+                Why::TooManyStreams,
                 Why::Sensitive,
                 Why::NotExtractable,
                 Why::NoPlaceholder,

@@ -4,20 +4,24 @@ mod archive;
 mod asymmetric;
 mod attribute;
 mod cipher;
+mod derive;
 mod digest;
 mod key_format;
 mod key_pair;
 mod lifecycle;
 mod locate;
 mod make;
+mod parts;
 mod query;
 mod rekey;
 mod retrieve;
 mod rsa_cipher;
 mod sign;
+mod transfer;
 mod trivial;
 mod usage;
 mod using;
+mod wrapping;
 
 use tde_kmip_codec::{
     message::RequestBatchItem,
@@ -36,6 +40,7 @@ pub(super) const SUPPORTED: &[Operation] = &[
     Operation::CREATE_KEY_PAIR,
     Operation::REGISTER,
     Operation::RE_KEY,
+    Operation::DERIVE_KEY,
     Operation::LOCATE,
     Operation::CHECK,
     Operation::GET,
@@ -63,6 +68,8 @@ pub(super) const SUPPORTED: &[Operation] = &[
     Operation::RNG_RETRIEVE,
     Operation::RNG_SEED,
     Operation::HASH,
+    Operation::IMPORT,
+    Operation::EXPORT,
     Operation::LOG,
     Operation::ADJUST_ATTRIBUTE,
     Operation::SET_ATTRIBUTE,
@@ -82,6 +89,7 @@ pub(super) fn run(batch: &mut Batch<'_>, item: &RequestBatchItem<'_>) -> Outcome
         RequestPayload::Register(request) => make::register(batch, request),
         RequestPayload::ReKey(request) => rekey::re_key(batch, request),
         RequestPayload::ReKeyKeyPair(request) => key_pair::re_key(batch, request),
+        RequestPayload::DeriveKey(request) => derive::derive_key(batch, request),
         RequestPayload::Check(request) => usage::check(batch, request),
         RequestPayload::ObtainLease(request) => usage::obtain_lease(batch, request),
         RequestPayload::GetUsageAllocation(request) => usage::get_usage_allocation(batch, request),
@@ -96,6 +104,8 @@ pub(super) fn run(batch: &mut Batch<'_>, item: &RequestBatchItem<'_>) -> Outcome
         RequestPayload::Hash(request) => digest::hash(batch, request),
         RequestPayload::RngRetrieve(request) => digest::rng_retrieve(batch, request),
         RequestPayload::RngSeed(request) => digest::rng_seed(batch, request),
+        RequestPayload::Import(request) => transfer::import(batch, request),
+        RequestPayload::Export(request) => transfer::export(batch, request),
         RequestPayload::Locate(request) => locate::locate(batch, request),
         RequestPayload::Get(request) => retrieve::get(batch, request),
         RequestPayload::GetAttributes(request) => attribute::get(batch, request),

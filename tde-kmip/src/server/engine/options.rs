@@ -85,6 +85,14 @@ pub struct EngineOptions {
     pub max_rsa_bits_used: usize,
     /// The most key pairs that one batch makes.
     pub max_key_pairs: usize,
+    /// The most rounds that PBKDF2 does for one key: its iterations, for each hash that the key takes.
+    pub max_derivation_rounds: u64,
+    /// The most data in several parts that a client may have begun at once.
+    pub max_streams: usize,
+    /// The most bytes that are held for a client between parts of data.
+    pub max_stream_bytes: usize,
+    /// How long the next part of data is waited for, in seconds.
+    pub stream_idle_time: u32,
     /// How far a request's Time Stamp may be from the clock, in seconds; `None` does not look at it.
     pub max_clock_skew: Option<u32>,
     /// The Lease Time that objects get, in seconds; `None` for objects without one.
@@ -111,6 +119,11 @@ impl Default for EngineOptions {
             max_rsa_bits_made: 4096,
             max_rsa_bits_used: 4096,
             max_key_pairs: 8,
+            // A few seconds.
+            max_derivation_rounds: 10_000_000,
+            max_streams: 16,
+            max_stream_bytes: 16 << 20,
+            stream_idle_time: 300,
             max_clock_skew: None,
             lease_time: Some(3600),
             server_name: "tde-kmip".to_owned(),

@@ -67,6 +67,11 @@ impl Material {
         Ok(Self { version, item: Zeroizing::new(item) })
     }
 
+    /// The version in whose form it is kept.
+    pub(super) const fn version(&self) -> ProtocolVersion {
+        self.version
+    }
+
     /// The object.
     pub(super) fn object(&self) -> Result<ManagedObject<'_>, ttlv::Error> {
         let options = Options::new().leniency(Leniency::OTHER_VERSIONS);

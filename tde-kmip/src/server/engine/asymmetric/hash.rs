@@ -1,42 +1,14 @@
-//! The hashes that signatures and OAEP are made with.
+//! The hashes that signatures and OAEP are made with: all but MD5.
 
 use sha2::Digest as _;
 use tde_kmip_codec::spec::enumeration::HashingAlgorithm;
 
 /// Does something with the hash of a name; `None` for one that is not supported.
 macro_rules! with_hash {
-    ($algorithm:expr, $hash:ident => $body:expr) => {
-        match $algorithm {
-            HashingAlgorithm::SHA_1 => {
-                type $hash = sha1::Sha1;
-                Some($body)
-            }
-            HashingAlgorithm::SHA_224 => {
-                type $hash = sha2::Sha224;
-                Some($body)
-            }
-            HashingAlgorithm::SHA_256 => {
-                type $hash = sha2::Sha256;
-                Some($body)
-            }
-            HashingAlgorithm::SHA_384 => {
-                type $hash = sha2::Sha384;
-                Some($body)
-            }
-            HashingAlgorithm::SHA_512 => {
-                type $hash = sha2::Sha512;
-                Some($body)
-            }
-            HashingAlgorithm::SHA_512_224 => {
-                type $hash = sha2::Sha512_224;
-                Some($body)
-            }
-            HashingAlgorithm::SHA_512_256 => {
-                type $hash = sha2::Sha512_256;
-                Some($body)
-            }
-            _ => None,
-        }
+    ($algorithm:expr, $Hash:ident => $body:expr) => {
+        $crate::server::engine::hashing::with_hash!($algorithm, $Hash => $body;
+            SHA_1 = sha1::Sha1, SHA_224 = sha2::Sha224, SHA_256 = sha2::Sha256, SHA_384 = sha2::Sha384,
+            SHA_512 = sha2::Sha512, SHA_512_224 = sha2::Sha512_224, SHA_512_256 = sha2::Sha512_256)
     };
 }
 pub(super) use with_hash;

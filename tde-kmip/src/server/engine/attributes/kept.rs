@@ -241,6 +241,12 @@ impl AttributeSet {
         }
     }
 
+    /// Every attribute that the other set has, as it has it.
+    pub(in crate::server::engine) fn take_over(&mut self, other: &Self) {
+        self.remove(|kept| other.has(&kept.key));
+        self.0.extend(other.kept().cloned());
+    }
+
     /// Takes away the instances for which `which` holds.
     pub(in crate::server::engine) fn remove(&mut self, mut which: impl FnMut(&Kept) -> bool) {
         self.0.retain(|kept| !which(kept));

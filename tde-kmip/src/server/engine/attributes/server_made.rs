@@ -108,6 +108,21 @@ pub(in crate::server::engine) fn key_block<'o, 'a>(
     }
 }
 
+/// The same, to change it.
+pub(in crate::server::engine) fn key_block_mut<'o, 'a>(
+    managed: &'o mut ManagedObject<'a>,
+) -> Option<&'o mut KeyBlock<'a>> {
+    match managed {
+        ManagedObject::SymmetricKey(key) => Some(&mut key.key_block),
+        ManagedObject::PublicKey(key) => Some(&mut key.key_block),
+        ManagedObject::PrivateKey(key) => Some(&mut key.key_block),
+        ManagedObject::SplitKey(key) => Some(&mut key.key_block),
+        ManagedObject::SecretData(key) => Some(&mut key.key_block),
+        ManagedObject::PgpKey(key) => Some(&mut key.key_block),
+        _ => None,
+    }
+}
+
 /// The bytes of a key in the clear that is one string of bytes.
 pub(in crate::server::engine) fn key_bytes<'a>(block: &KeyBlock<'a>) -> Option<Secret<'a>> {
     match &block.key_value {

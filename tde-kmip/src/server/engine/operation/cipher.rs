@@ -15,18 +15,24 @@ use zeroize::Zeroizing;
 
 use crate::server::engine::{
     batch::Batch,
+    cipher_stream::{Advanced, CipherStream},
     crypto::{self, BLOCK, CryptoError, Mode, TAG},
     failure::{Failure, Outcome, Why},
     operation::{
+        parts::{self, Part},
         rsa_cipher,
         using::{self, Use},
     },
     record::Object,
+    streams::Work,
 };
 
 /// Encrypts with a symmetric key, or to a public key.
 pub(super) fn encrypt(batch: &mut Batch<'_>, request: &EncryptRequest<'_>) -> Outcome {
-    using::single_part(request.init_indicator, request.final_indicator, request.correlation_value)?;
+    let part = Part::of(request.init_indicator, request.final_indicator, request.correlation_value)?;
+    if part != Part::Whole {
+        return encrypt_part(batch, request, part);
+    }
     let mut object = batch.object(request.unique_identifier)?;
     if rsa_cipher::takes(&object) {
         return rsa_cipher::encrypt(batch, object, request);
@@ -37,17 +43,7 @@ pub(super) fn encrypt(batch: &mut Batch<'_>, request: &EncryptRequest<'_>) -> Ou
     let data = batch.data(request.data.as_ref())?;
     using::allocate(batch, &mut object, data.len())?;
 
-    let vector_len = choice.vector_len();
-    let (vector, made) = match request.iv_counter_nonce {
-        Some(vector) => (vector.to_vec(), false),
-        None if vector_len == 0 => (Vec::new(), false),
-        // Asked for with Random IV, or left to the server as PyKMIP's clients do: what it made is in the answer.
-        None => {
-            let mut vector = vec![0; vector_len];
-            batch.options.randomness.fill(&mut vector)?;
-            (vector, true)
-        }
-    };
+    let (vector, made) = vector(batch, &choice, request.iv_counter_nonce)?;
     let additional = request.authenticated_encryption_additional_data.unwrap_or_default();
     let mut data = crypto::pad(&data, choice.padding).ok_or_else(|| parameters("Padding Method"))?;
     let mode = choice.mode(&vector, additional);
@@ -70,9 +66,104 @@ pub(super) fn encrypt(batch: &mut Batch<'_>, request: &EncryptRequest<'_>) -> Ou
     Ok(())
 }
 
+/// The initialization vector of the request, or a new one: asked for with Random IV, or left to the server as PyKMIP's
+/// clients do. Whether it is new, since what the server made is in the answer.
+fn vector(batch: &Batch<'_>, choice: &Choice, given: Option<&[u8]>) -> Outcome<(Vec<u8>, bool)> {
+    let len = choice.vector_len();
+    match given {
+        Some(vector) => Ok((vector.to_vec(), false)),
+        None if len == 0 => Ok((Vec::new(), false)),
+        None => {
+            let mut vector = vec![0; len];
+            batch.options.randomness.fill(&mut vector)?;
+            Ok((vector, true))
+        }
+    }
+}
+
+/// Encrypts one of several parts.
+fn encrypt_part(batch: &mut Batch<'_>, request: &EncryptRequest<'_>, part: Part<'_>) -> Outcome {
+    let stream = batch.stream(part, Operation::ENCRYPT)?;
+    let protect = Use::new(Operation::ENCRYPT, CryptographicUsageMask::ENCRYPT).protects();
+    let (mut object, key) = parts::key(batch, stream.as_ref(), request.unique_identifier, &protect)?;
+    let data = parts::data(batch, request.data.as_ref())?;
+    parts::allocate(batch, &mut object, part, data.len())?;
+    let additional = request.authenticated_encryption_additional_data;
+    let mut made = None;
+    let mut cipher = match stream.map(|stream| stream.work) {
+        Some(Work::Cipher(cipher)) => later(cipher, additional)?,
+        _ => {
+            let choice = Choice::new(&object, request.cryptographic_parameters.as_ref())?;
+            let (vector, is_new) = vector(batch, &choice, request.iv_counter_nonce)?;
+            let cipher = CipherStream::new(true, choice.settings(), &vector, additional.unwrap_or_default());
+            made = is_new.then_some(vector);
+            cipher
+        }
+    };
+    let Advanced { mut data, tag } = cipher.advance(&key, &data, part.is_last()).map_err(refused)?;
+    let apart = batch.version >= ProtocolVersion::V1_4;
+    let tag = tag.as_ref().and_then(|tag| tag.get(..cipher.tag_len));
+    if let Some(tag) = tag.filter(|_| !apart) {
+        data.extend_from_slice(tag);
+    }
+    let correlation = batch.keep_stream(part, Operation::ENCRYPT, Some(&object), Work::Cipher(cipher))?;
+    let mut response = EncryptResponse::new(object.id.as_str().into());
+    response.data = Some(data.as_slice().into()).filter(|_| !data.is_empty());
+    response.iv_counter_nonce = made.as_deref();
+    response.correlation_value = correlation.as_deref();
+    response.authenticated_encryption_tag = tag.filter(|_| apart);
+    batch.answer(response)?;
+    batch.given.push((Operation::ENCRYPT, data));
+    Ok(())
+}
+
+/// Decrypts one of several parts.
+fn decrypt_part(batch: &mut Batch<'_>, request: &DecryptRequest<'_>, part: Part<'_>) -> Outcome {
+    let stream = batch.stream(part, Operation::DECRYPT)?;
+    let process = Use::new(Operation::DECRYPT, CryptographicUsageMask::DECRYPT);
+    let (object, key) = parts::key(batch, stream.as_ref(), request.unique_identifier, &process)?;
+    let data = parts::data(batch, request.data.as_ref())?;
+    let additional = request.authenticated_encryption_additional_data;
+    let mut cipher = match stream.map(|stream| stream.work) {
+        Some(Work::Cipher(cipher)) => later(cipher, additional)?,
+        _ => {
+            let choice = Choice::new(&object, request.cryptographic_parameters.as_ref())?;
+            let vector = match request.iv_counter_nonce {
+                Some(vector) => vector,
+                None if choice.vector_len() == 0 => &[],
+                None => return Err(no_vector()),
+            };
+            CipherStream::new(false, choice.settings(), vector, additional.unwrap_or_default())
+        }
+    };
+    if let Some(tag) = request.authenticated_encryption_tag {
+        cipher.tag = Some(tag.to_vec());
+    }
+    let Advanced { data, .. } = cipher.advance(&key, &data, part.is_last()).map_err(refused)?;
+    let correlation = batch.keep_stream(part, Operation::DECRYPT, Some(&object), Work::Cipher(cipher))?;
+    let mut response = DecryptResponse::new(object.id.as_str().into());
+    response.data = Some(data.as_slice().into()).filter(|_| !data.is_empty());
+    response.correlation_value = correlation.as_deref();
+    batch.answer(response)?;
+    batch.given.push((Operation::DECRYPT, data));
+    Ok(())
+}
+
+/// A stream that goes on: its additional data came with the first part.
+fn later(cipher: CipherStream, additional: Option<&[u8]>) -> Outcome<CipherStream> {
+    if additional.is_some() {
+        let message = "Authenticated Encryption Additional Data goes with the first part";
+        return Err(Failure::invalid_field(message).into());
+    }
+    Ok(cipher)
+}
+
 /// Decrypts with a symmetric key, or with a private key.
 pub(super) fn decrypt(batch: &mut Batch<'_>, request: &DecryptRequest<'_>) -> Outcome {
-    using::single_part(request.init_indicator, request.final_indicator, request.correlation_value)?;
+    let part = Part::of(request.init_indicator, request.final_indicator, request.correlation_value)?;
+    if part != Part::Whole {
+        return decrypt_part(batch, request, part);
+    }
     let object = batch.object(request.unique_identifier)?;
     if rsa_cipher::takes(&object) {
         return rsa_cipher::decrypt(batch, &object, request);
@@ -104,6 +195,24 @@ pub(super) fn decrypt(batch: &mut Batch<'_>, request: &DecryptRequest<'_>) -> Ou
     batch.answer(response)?;
     batch.given.push((Operation::DECRYPT, data));
     Ok(())
+}
+
+/// Encrypts as a derivation method does (KMIP 1.4, section 4.6): with the parameters of the request, or the first of
+/// the key, and without a tag.
+pub(super) fn derive(
+    object: &Object,
+    given: Option<&CryptographicParameters<'_>>,
+    key: &[u8],
+    vector: &[u8],
+    data: &[u8],
+) -> Outcome<Zeroizing<Vec<u8>>> {
+    let choice = Choice::new(object, given)?;
+    if choice.block_mode == BlockCipherMode::GCM {
+        return Err(parameters("Block Cipher Mode"));
+    }
+    let mut data = crypto::pad(data, choice.padding).ok_or_else(|| parameters("Padding Method"))?;
+    crypto::encrypt(&choice.mode(vector, &[]), key, &mut data).map_err(refused)?;
+    Ok(data)
 }
 
 /// How to encrypt: the parameters of the request, or the first of the key.
@@ -153,6 +262,11 @@ impl Choice {
         }
         let wanted_len = parameters.iv_length.and_then(|len| usize::try_from(len).ok());
         Ok(Self { block_mode, padding, tag_len, wanted_len })
+    }
+
+    /// What a stream needs of it.
+    const fn settings(&self) -> (BlockCipherMode, PaddingMethod, usize) {
+        (self.block_mode, self.padding, self.tag_len)
     }
 
     fn vector_len(&self) -> usize {

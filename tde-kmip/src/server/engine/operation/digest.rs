@@ -4,7 +4,7 @@ use tde_kmip_codec::{
     Secret,
     attribute::{AttributeValue, CryptographicParameters},
     operation::{
-        HashRequest, HashResponse, MacRequest, MacResponse, MacVerifyRequest, MacVerifyResponse,
+        Data, HashRequest, HashResponse, MacRequest, MacResponse, MacVerifyRequest, MacVerifyResponse,
         RngRetrieveRequest, RngRetrieveResponse, RngSeedRequest, RngSeedResponse,
     },
     spec::{
@@ -17,79 +17,140 @@ use zeroize::Zeroizing;
 
 use crate::server::engine::{
     batch::Batch,
-    crypto,
     failure::{Failure, Outcome, Why},
-    operation::using::{self, Use},
+    hashing,
+    operation::{
+        parts::{self, Part},
+        using::Use,
+    },
     record::Object,
+    streams::{Digesting, Stream, Work},
 };
 
 /// The hash of data.
 pub(super) fn hash(batch: &mut Batch<'_>, request: &HashRequest<'_>) -> Outcome {
-    using::single_part(request.init_indicator, request.final_indicator, request.correlation_value)?;
-    let data = batch.data(request.data.as_ref())?;
-    let algorithm = request.cryptographic_parameters.hashing_algorithm;
-    let hash = algorithm.and_then(|algorithm| crypto::hash(algorithm, &data));
-    let hash = hash.ok_or_else(|| parameters("Hashing Algorithm"))?;
-    let response = HashResponse { data: Some(hash.as_slice().into()), ..HashResponse::default() };
+    let part = Part::of(request.init_indicator, request.final_indicator, request.correlation_value)?;
+    let data = data(batch, request.data.as_ref(), part)?;
+    let mut digest = match batch.stream(part, Operation::HASH)?.map(|stream| stream.work) {
+        Some(Work::Digest(digest)) => digest,
+        _ => {
+            let algorithm = request.cryptographic_parameters.hashing_algorithm;
+            let running = algorithm.and_then(hashing::hashing);
+            let running = running.ok_or_else(|| parameters("Hashing Algorithm"))?;
+            Digesting { running, expected: None }
+        }
+    };
+    digest.running.update(&data);
+    let mut response = HashResponse::default();
+    if !part.is_last() {
+        let correlation = batch.keep_stream(part, Operation::HASH, None, Work::Digest(digest))?;
+        response.correlation_value = correlation.as_deref();
+        return batch.answer(response);
+    }
+    batch.end_stream(part);
+    let hash = digest.running.finish();
+    response.data = Some(hash.as_slice().into());
     batch.answer(response)?;
-    batch.given.push((Operation::HASH, Zeroizing::new(hash)));
+    batch.given.push((Operation::HASH, hash));
     Ok(())
 }
 
 /// The HMAC of data.
 pub(super) fn mac(batch: &mut Batch<'_>, request: &MacRequest<'_>) -> Outcome {
-    using::single_part(request.init_indicator, request.final_indicator, request.correlation_value)?;
-    let mut object = batch.object(request.unique_identifier)?;
+    let part = Part::of(request.init_indicator, request.final_indicator, request.correlation_value)?;
+    let stream = batch.stream(part, Operation::MAC)?;
     let wanted = Use::new(Operation::MAC, CryptographicUsageMask::MAC_GENERATE).protects();
-    let key = using::key(batch, &object, &wanted)?;
-    let algorithm = algorithm(&object, request.cryptographic_parameters.as_ref());
-    let data = batch.data(request.data.as_ref())?;
-    let mac = algorithm.and_then(|algorithm| crypto::mac(algorithm, &key, &data));
-    let mac = mac.ok_or_else(|| parameters("Cryptographic Algorithm"))?;
-    using::allocate(batch, &mut object, data.len())?;
+    let (mut object, key) = parts::key(batch, stream.as_ref(), request.unique_identifier, &wanted)?;
+    let data = data(batch, request.data.as_ref(), part)?;
+    let parameters = request.cryptographic_parameters.as_ref();
+    let mut digest = hmac(stream, &object, parameters, &key)?;
+    digest.running.update(&data);
+    parts::allocate(batch, &mut object, part, data.len())?;
     let mut response = MacResponse::new(object.id.as_str().into());
+    if !part.is_last() {
+        let work = Work::Digest(digest);
+        let correlation = batch.keep_stream(part, Operation::MAC, Some(&object), work)?;
+        response.correlation_value = correlation.as_deref();
+        return batch.answer(response);
+    }
+    batch.end_stream(part);
+    let mac = digest.running.finish();
     response.mac_data = Some(&mac);
     batch.answer(response)?;
-    batch.given.push((Operation::MAC, Zeroizing::new(mac)));
+    batch.given.push((Operation::MAC, mac));
     Ok(())
 }
 
 /// Whether an HMAC is that of the data.
 pub(super) fn mac_verify(batch: &mut Batch<'_>, request: &MacVerifyRequest<'_>) -> Outcome {
-    using::single_part(request.init_indicator, request.final_indicator, request.correlation_value)?;
-    let object = batch.object(request.unique_identifier)?;
+    let part = Part::of(request.init_indicator, request.final_indicator, request.correlation_value)?;
+    let stream = batch.stream(part, Operation::MAC_VERIFY)?;
     let wanted = Use::new(Operation::MAC_VERIFY, CryptographicUsageMask::MAC_VERIFY);
-    let key = using::key(batch, &object, &wanted)?;
-    let algorithm = algorithm(&object, request.cryptographic_parameters.as_ref());
-    let data = batch.data(request.data.as_ref())?;
-    let Some(given) = request.mac_data else {
-        return Err(Failure::exactly(ResultReason::MISSING_DATA, "there is no MAC Data to verify").into());
-    };
-    let mac = algorithm.and_then(|algorithm| crypto::mac(algorithm, &key, &data));
-    let mac = mac.ok_or_else(|| parameters("Cryptographic Algorithm"))?;
-    // In constant time.
-    let holds = Secret::new(&mac) == Secret::new(given);
+    let (object, key) = parts::key(batch, stream.as_ref(), request.unique_identifier, &wanted)?;
+    let data = data(batch, request.data.as_ref(), part)?;
+    let parameters = request.cryptographic_parameters.as_ref();
+    let mut digest = hmac(stream, &object, parameters, &key)?;
+    digest.running.update(&data);
+    if let Some(expected) = request.mac_data {
+        digest.expected = Some(expected.to_vec());
+    }
     let mut response = MacVerifyResponse::new(object.id.as_str().into());
+    if !part.is_last() {
+        let work = Work::Digest(digest);
+        let correlation = batch.keep_stream(part, Operation::MAC_VERIFY, Some(&object), work)?;
+        // Until 2.0, every answer has to have one.
+        response.validity_indicator = (batch.version.major < 2).then_some(ValidityIndicator::UNKNOWN);
+        response.correlation_value = correlation.as_deref();
+        return batch.answer(response);
+    }
+    batch.end_stream(part);
+    let expected = digest
+        .expected
+        .take()
+        .ok_or_else(|| Failure::exactly(ResultReason::MISSING_DATA, "there is no MAC Data to verify"))?;
+    let mac = digest.running.finish();
+    // In constant time.
+    let holds = Secret::new(&mac) == Secret::new(&expected);
     response.validity_indicator =
         Some(if holds { ValidityIndicator::VALID } else { ValidityIndicator::INVALID });
     batch.answer(response)
 }
 
-/// The algorithm of the request, named whole or by its hash; else the key's own.
-fn algorithm(object: &Object, given: Option<&CryptographicParameters<'_>>) -> Option<CryptographicAlgorithm> {
-    let of_hash = |hash| match hash {
-        HashingAlgorithm::SHA_224 => Some(CryptographicAlgorithm::HMAC_SHA224),
-        HashingAlgorithm::SHA_256 => Some(CryptographicAlgorithm::HMAC_SHA256),
-        HashingAlgorithm::SHA_384 => Some(CryptographicAlgorithm::HMAC_SHA384),
-        HashingAlgorithm::SHA_512 => Some(CryptographicAlgorithm::HMAC_SHA512),
-        _ => None,
-    };
-    let named = |parameters: &CryptographicParameters<'_>| {
-        parameters.cryptographic_algorithm.or_else(|| parameters.hashing_algorithm.and_then(of_hash))
+/// The data of a request: all of it has to be there, a part may be empty.
+fn data(batch: &Batch<'_>, data: Option<&Data<'_>>, part: Part<'_>) -> Outcome<Zeroizing<Vec<u8>>> {
+    if part == Part::Whole { batch.data(data) } else { parts::data(batch, data) }
+}
+
+/// An HMAC where the stream stands, or at its beginning.
+fn hmac(
+    stream: Option<Stream>,
+    object: &Object,
+    given: Option<&CryptographicParameters<'_>>,
+    key: &[u8],
+) -> Outcome<Digesting> {
+    match stream.map(|stream| stream.work) {
+        Some(Work::Digest(digest)) => Ok(digest),
+        _ => {
+            let hash = hash_of_mac(object, given);
+            let running = hash.and_then(|hash| hashing::authenticating(hash, key));
+            let running = running.ok_or_else(|| parameters("Cryptographic Algorithm"))?;
+            Ok(Digesting { running, expected: None })
+        }
+    }
+}
+
+/// The hash in the HMAC that the request asks for, which names the algorithm whole or its hash; else the key's own.
+fn hash_of_mac(object: &Object, given: Option<&CryptographicParameters<'_>>) -> Option<HashingAlgorithm> {
+    let named = |parameters: &CryptographicParameters<'_>| match parameters.cryptographic_algorithm {
+        Some(algorithm) => hashing::hash_of_hmac(algorithm),
+        None => parameters.hashing_algorithm,
     };
     let of_key = || match object.attributes.get(tag::CRYPTOGRAPHIC_PARAMETERS) {
         Some(AttributeValue::CryptographicParameters(known)) => named(&known),
-        _ => object.attributes.enumeration(tag::CRYPTOGRAPHIC_ALGORITHM).map(CryptographicAlgorithm),
+        _ => {
+            let algorithm = object.attributes.enumeration(tag::CRYPTOGRAPHIC_ALGORITHM)?;
+            hashing::hash_of_hmac(CryptographicAlgorithm(algorithm))
+        }
     };
     given.map_or_else(of_key, named)
 }

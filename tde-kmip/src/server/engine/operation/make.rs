@@ -42,7 +42,7 @@ pub(super) fn create(batch: &mut Batch<'_>, request: &CreateRequest<'_>) -> Outc
 pub(super) fn create_key(
     batch: &mut Batch<'_>,
     object_type: ObjectType,
-    mut set: AttributeSet,
+    set: AttributeSet,
 ) -> Outcome<Object> {
     let missing = |name: &str| Failure::new(Why::BadValue, format!("{name} is needed to create a key"));
     let symmetric = object_type == ObjectType::SYMMETRIC_KEY;
@@ -67,9 +67,21 @@ pub(super) fn create_key(
     }
     let mut key = Zeroizing::new(vec![0; bytes]);
     batch.options.randomness.fill(&mut key)?;
+    keep_key(batch, object_type, set, algorithm, bits, &key)
+}
 
+/// Keeps a symmetric key or a secret that the server made.
+pub(super) fn keep_key(
+    batch: &mut Batch<'_>,
+    object_type: ObjectType,
+    mut set: AttributeSet,
+    algorithm: Option<CryptographicAlgorithm>,
+    bits: i32,
+    key: &[u8],
+) -> Outcome<Object> {
+    let symmetric = object_type == ObjectType::SYMMETRIC_KEY;
     let mut block = KeyBlock::new(KeyFormatType::RAW);
-    block.key_value = Some(KeyValue::Plain(PlainKeyValue::new(Secret::new(&key).into())));
+    block.key_value = Some(KeyValue::Plain(PlainKeyValue::new(Secret::new(key).into())));
     if symmetric {
         block.cryptographic_algorithm = algorithm;
         block.cryptographic_length = Some(bits);
@@ -84,7 +96,7 @@ pub(super) fn create_key(
 }
 
 /// How many bytes a key has, if keys of this algorithm can be made with that length.
-fn key_len(algorithm: CryptographicAlgorithm, bits: i32) -> Result<usize, Failure> {
+pub(super) fn key_len(algorithm: CryptographicAlgorithm, bits: i32) -> Result<usize, Failure> {
     use CryptographicAlgorithm as A;
     let fits = match algorithm {
         A::AES | A::ARIA | A::CAMELLIA => matches!(bits, 128 | 192 | 256),

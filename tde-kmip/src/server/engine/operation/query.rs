@@ -93,7 +93,7 @@ pub(super) fn query(batch: &mut Batch<'_>, request: &QueryRequest<'_>) -> Outcom
 fn capabilities(version: ProtocolVersion) -> CapabilityInformation<'static> {
     let from = |first, value| (version >= first).then_some(value);
     CapabilityInformation {
-        streaming_capability: Some(false),
+        streaming_capability: Some(true),
         asynchronous_capability: Some(false),
         attestation_capability: Some(false),
         batch_undo_capability: from(ProtocolVersion::V1_4, true),

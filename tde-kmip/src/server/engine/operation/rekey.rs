@@ -113,6 +113,7 @@ pub(super) fn put(set: &mut AttributeSet, value: AttributeValue<'_>) -> Outcome 
     Ok(set.set(value).map_err(|error| Failure::general(format!("an attribute cannot be kept: {error}")))?)
 }
 
+/// Links the object to another one.
 pub(super) fn link(object: &mut Object, link_type: LinkType, id: &str) -> Outcome {
     let link = AttributeValue::Link(Link::new(link_type, UniqueIdentifier::Text(id)));
     let added = object.attributes.add(link);

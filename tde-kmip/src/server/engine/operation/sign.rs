@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::{
     asymmetric::{self, Scheme, failed, unfit},
+    parts,
     using::{self, Use},
 };
 use crate::server::engine::{
@@ -23,7 +24,7 @@ use crate::server::engine::{
 
 /// Signs with a private key.
 pub(super) fn sign(batch: &mut Batch<'_>, request: &SignRequest<'_>) -> Outcome {
-    using::single_part(request.init_indicator, request.final_indicator, request.correlation_value)?;
+    parts::whole(request.init_indicator, request.final_indicator, request.correlation_value)?;
     let mut object = batch.object(request.unique_identifier)?;
     let wanted = Use::new(Operation::SIGN, CryptographicUsageMask::SIGN).protects();
     let key = asymmetric::key(batch, &object, ObjectType::PRIVATE_KEY, &wanted)?;
@@ -46,7 +47,7 @@ pub(super) fn sign(batch: &mut Batch<'_>, request: &SignRequest<'_>) -> Outcome 
 
 /// Whether a signature is that of data, by a public key.
 pub(super) fn verify(batch: &mut Batch<'_>, request: &SignatureVerifyRequest<'_>) -> Outcome {
-    using::single_part(request.init_indicator, request.final_indicator, request.correlation_value)?;
+    parts::whole(request.init_indicator, request.final_indicator, request.correlation_value)?;
     let object = batch.object(request.unique_identifier)?;
     let wanted = Use::new(Operation::SIGNATURE_VERIFY, CryptographicUsageMask::VERIFY);
     let key = asymmetric::key(batch, &object, ObjectType::PUBLIC_KEY, &wanted)?;

@@ -49,7 +49,8 @@ pub(super) fn key(batch: &Batch<'_>, object: &Object, wanted: &Use) -> Outcome<Z
         .object()
         .map_err(|error| Failure::general(format!("the record of the object cannot be read: {error}")))?;
     let block = key_block(&managed);
-    match block.and_then(key_bytes) {
+    let plain = block.filter(|block| block.key_wrapping_data.is_none());
+    match plain.and_then(key_bytes) {
         Some(bytes) => Ok(Zeroizing::new(bytes.expose().to_vec())),
         None if block.is_some_and(|block| block.key_value.is_none()) => {
             let message = "the server does not have the key's value";
@@ -116,15 +117,6 @@ pub(super) fn take(batch: &mut Batch<'_>, object: &mut Object, units: i64) -> Ou
     changed.set(limits)?;
     *object = changed;
     batch.store.put(object)
-}
-
-/// Work in several parts is not done: it would have to be remembered between requests.
-pub(super) fn single_part(init: Option<bool>, last: Option<bool>, correlation: Option<&[u8]>) -> Outcome {
-    if correlation.is_some() || (init == Some(true)) != (last == Some(true)) {
-        let message = "data in several parts is not supported";
-        return Err(Failure::exactly(ResultReason::FEATURE_NOT_SUPPORTED, message).into());
-    }
-    Ok(())
 }
 
 impl Batch<'_> {
