@@ -11,6 +11,7 @@ pub(crate) mod get;
 pub(crate) mod init;
 pub(crate) mod locate;
 mod object;
+pub(crate) mod password;
 pub(crate) mod ping;
 mod profile;
 pub(crate) mod query;
@@ -47,6 +48,7 @@ pub(crate) enum KmipCommand {
     Decode(decode::DecodeArgs),
     Encode(encode::EncodeArgs),
     Init(init::InitArgs),
+    Password(password::PasswordArgs),
     Serve(Box<serve::ServeArgs>),
 }
 
@@ -65,6 +67,7 @@ pub(crate) fn run(command: &KmipCommand) -> Result<Status, Failure> {
         KmipCommand::Decode(args) => decode::run(args),
         KmipCommand::Encode(args) => encode::run(args),
         KmipCommand::Init(args) => init::run(args),
+        KmipCommand::Password(args) => password::run(args),
         KmipCommand::Serve(args) => serve::run(args),
     }
 }

@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tde_kmip::client::{Client, Error, ServerAddress};
+use tde_kmip::client::{Client, ClientBuilder, Error, Password, ServerAddress};
 use tde_kmip::pki::Pki;
 use tde_kmip::tls::{ClientTls, Identity};
-use tde_kmip_codec::spec::enumeration::CryptographicAlgorithm;
+use tde_kmip_codec::spec::enumeration::{CryptographicAlgorithm, ResultReason};
 use tde_kmip_codec::spec::mask::CryptographicUsageMask;
+use zeroize::Zeroizing;
 
 use crate::tde::{Run, tde_in};
 
@@ -94,14 +95,16 @@ impl Place {
 
 impl Served {
     fn client(&self, name: &str) -> Client {
+        self.builder(name).build().unwrap()
+    }
+
+    fn builder(&self, name: &str) -> ClientBuilder {
         let certificate = self.pki.client_certificate(name);
         let identity = Identity::from_pem_files(certificate, self.pki.client_key(name), None).unwrap();
         let tls = ClientTls::new().authorities_file(self.pki.authority_certificate()).unwrap();
         Client::builder(tls.identity(identity).build().unwrap())
             .server(ServerAddress::new("127.0.0.1", self.address.port()))
             .retries(0)
-            .build()
-            .unwrap()
     }
 
     fn signal(&self, name: &str) {
@@ -337,4 +340,144 @@ fn a_store_that_others_may_read_is_refused() {
     let run = place.fails(&["--store", "keys.store", "--master-key", "master.key"]).expect(2);
     assert!(run.stderr.contains("mode 644"), "{run}");
     assert!(Path::new(&place.path("keys.store")).exists());
+}
+
+/// A file with one user who has an owner and one who has none, and the same password.
+fn passwords(place: &Place) -> PathBuf {
+    let line = |name: &str, rest: &[&str]| {
+        let arguments = [&["kmip", "password", name, "--password-file", "pass"][..], rest].concat();
+        place.run(&arguments).expect(0).stdout_text()
+    };
+    let lines = format!("# Users\n{}{}", line("alice", &["--owner", "orders"]), line("bob", &[]));
+    assert!(lines.contains("\nalice:orders:$argon2id$") && lines.contains("\nbob::$argon2id$"), "{lines}");
+    assert!(!lines.contains("good passphrase"), "{lines}");
+    let path = place.path("passwords");
+    fs::write(&path, &lines).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    path
+}
+
+#[test]
+fn a_server_with_passwords_asks_each_request_for_one() {
+    let place = Place::new();
+    passwords(&place);
+    fs::write(place.path("serve.toml"), "store = \"memory\"\npasswords = \"passwords\"\n").unwrap();
+    let options: [&[&str]; 2] =
+        [&["--store", "memory", "--passwords", "passwords"], &["--config", "serve.toml"]];
+    for options in options {
+        let served = place.serve(options);
+        let with = |name: &str, user: &str, password: &str| {
+            let password = Password::new(user, Zeroizing::new(password.to_owned()));
+            served.builder(name).password(password).build().unwrap()
+        };
+        // Two certificates, one owner.
+        let good = "a good passphrase";
+        let id = register(&with("one", "alice", good), "key", &[1; 32]).unwrap();
+        assert_eq!(key_of(&with("two", "alice", good), &id).unwrap(), [1; 32]);
+        // Without an owner, whoever the certificate names.
+        let one = register(&with("one", "bob", good), "key of one", &[2; 32]).unwrap();
+        assert!(key_of(&with("one", "bob", good), &id).unwrap_err().is_not_found());
+        assert!(key_of(&with("two", "bob", good), &one).unwrap_err().is_not_found());
+        let with_none = served.client("two");
+        for client in [with_none, with("two", "alice", "another passphrase"), with("one", "carol", good)] {
+            let error = key_of(&client, &id).unwrap_err();
+            let reason = error.refusal().and_then(|refusal| refusal.reason);
+            assert_eq!(reason, Some(ResultReason::AUTHENTICATION_NOT_SUCCESSFUL), "{error}");
+        }
+        served.signal("-TERM");
+        let (status, said) = served.wait();
+        assert_eq!(status, Some(0), "{said}");
+        for password in ["good passphrase", "another passphrase"] {
+            assert!(!said.contains(password), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_client_of_the_command_gives_the_password_of_the_same_file() {
+    let place = Place::new();
+    passwords(&place);
+    let served = place.serve(&["--store", "memory", "--passwords", "passwords"]);
+    let server = served.address.to_string();
+    // As editors on Windows end lines.
+    fs::write(place.path("pass"), "a good passphrase\r\n").unwrap();
+    let again = ["kmip", "password", "bob", "--password-file", "pass"];
+    let line = place.run(&again).expect(0).stdout_text();
+    let query = |password: &str| {
+        let tls = ["--ca", "pki/ca.pem", "--cert", "pki/one.pem", "--key", "pki/one.key"];
+        let user = ["--server", &server, "--username", "bob", "--password-file", password];
+        place.run(&[&["kmip", "query"][..], &tls, &user].concat())
+    };
+    query("pass").expect(0);
+    let refused = query("wrong").expect(2);
+    assert!(refused.stderr.contains("Authentication Not Successful"), "{refused}");
+    drop(served);
+    fs::write(place.path("passwords"), line).unwrap();
+    let served = place.serve(&["--store", "memory", "--passwords", "passwords"]);
+    let password = Password::new("bob", Zeroizing::new("a good passphrase".to_owned()));
+    register(&served.builder("one").password(password).build().unwrap(), "key", &[1; 32]).unwrap();
+}
+
+#[test]
+fn a_file_of_passwords_that_cannot_be_used_is_named_with_its_line() {
+    let place = Place::new();
+    let path = passwords(&place);
+    let serve = ["--store", "memory", "--passwords", "passwords"];
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let run = place.fails(&serve).expect(2);
+    assert!(run.stderr.contains("passwords has mode 644") && run.stderr.contains("chmod 600"), "{run}");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+
+    let good = fs::read_to_string(&path).unwrap();
+    for (line, reason) in [
+        ("carol", "is not NAME:OWNER:HASH"),
+        (":owner:$argon2id$", "names no user"),
+        ("carol::a good passphrase", "has no hash of the form"),
+        ("bob:other:$argon2id$", "names a user that a line before names"),
+    ] {
+        fs::write(&path, format!("{good}{line}\n")).unwrap();
+        let run = place.fails(&serve).expect(2);
+        assert!(run.stderr.contains(&format!("passwords: line 4 {reason}")), "{run}");
+        assert!(run.stderr.contains("`tde kmip password NAME`"), "{run}");
+        assert!(!run.stderr.contains("good passphrase"), "{run}");
+    }
+    fs::write(&path, "# Nobody\n").unwrap();
+    let run = place.fails(&serve).expect(2);
+    assert!(run.stderr.contains("passwords: there is no user"), "{run}");
+    fs::remove_file(&path).unwrap();
+    let run = place.fails(&serve).expect(2);
+    assert!(run.stderr.contains("cannot read passwords"), "{run}");
+}
+
+#[test]
+fn a_password_comes_from_a_file_or_a_descriptor_and_never_from_an_argument() {
+    let place = Place::new();
+    let password = ["kmip", "password", "alice"];
+    let run = |rest: &[&str]| place.run(&[&password[..], rest].concat());
+    let typed = tde_in(
+        place.0.path(),
+        ["kmip", "password", "alice", "--password-fd", "0"],
+        b"a good passphrase\nnot read",
+    );
+    assert!(typed.expect(0).stdout_text().starts_with("alice::$argon2id$v=19$m=19456,t=2,p=1$"));
+    for argument in [&["a good passphrase"][..], &["--password", "a good passphrase"]] {
+        assert!(run(argument).expect(2).stdout.is_empty());
+    }
+
+    fs::write(place.path("pass"), "short\n").unwrap();
+    let short = run(&["--password-file", "pass"]).expect(2);
+    assert!(short.stderr.contains("5 characters; at least 12"), "{short}");
+    assert!(short.stderr.contains("several random words") && short.stdout.is_empty(), "{short}");
+    fs::write(place.path("pass"), b"a good passphras\xe9\n").unwrap();
+    let latin = run(&["--password-file", "pass"]).expect(2);
+    assert!(latin.stderr.contains("not UTF-8 text") && latin.stdout.is_empty(), "{latin}");
+    fs::set_permissions(place.path("pass"), fs::Permissions::from_mode(0o644)).unwrap();
+    let open = run(&["--password-file", "pass"]).expect(2);
+    assert!(open.stderr.contains("chmod 600"), "{open}");
+    let missing = run(&["--password-file", "nowhere"]).expect(2);
+    assert!(missing.stderr.contains("nowhere") && missing.stderr.contains("--password-fd N"), "{missing}");
+    for name in ["", "a:b", "#a", " a"] {
+        let named = place.run(&["kmip", "password", name, "--password-file", "wrong"]).expect(2);
+        assert!(named.stderr.contains("a name has no colon") && named.stdout.is_empty(), "{named}");
+    }
 }

@@ -98,7 +98,9 @@ impl Passphrase {
         self.0.ct_eq(&other.0).into()
     }
 
-    pub(super) fn expose_bytes(&self) -> &[u8] {
+    /// The bytes. Whoever asks for them answers for where they go.
+    #[must_use]
+    pub fn expose_bytes(&self) -> &[u8] {
         &self.0
     }
 }

@@ -294,6 +294,24 @@ def main(client):
             equal(client.decrypt(sealed, uid, parameters, bytes(16)), b"a page of data")
         attempt("encrypt-decrypt", crypt)
 
+        def gcm(length, tag_length):
+            from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+            chosen = {"block_cipher_mode": enums.BlockCipherMode.GCM, "cryptographic_algorithm": AES,
+                      "tag_length": tag_length}
+            nonce = bytes(range(length))
+            engine = Cipher(algorithms.AES(got.value), modes.GCM(nonce)).encryptor()
+            expected = engine.update(b"a page of data") + engine.finalize()
+            followed = expected + engine.tag[:tag_length]
+            sealed, _ = client.encrypt(b"a page of data", uid, chosen, nonce)
+            # From KMIP 1.4 on, the tag has a field of its own.
+            equal(sealed, followed if options.version in ("1.2", "1.3") else expected)
+            equal(client.decrypt(followed, uid, chosen, nonce), b"a page of data")
+            refused(lambda: client.decrypt(followed[:-1] + bytes([followed[-1] ^ 1]), uid, chosen, nonce))
+        # As long as nonces of OpenSSL may be.
+        for length in (8, 11, 12, 13, 16, 17, 60, 128):
+            attempt(f"gcm-nonce-{length}", lambda: gcm(length, 16))
+            attempt(f"gcm-nonce-{length}-short-tag", lambda: gcm(length, 13))
+
     material = bytes(range(32))
     key = objects.SymmetricKey(AES, 256, material, MASK, name="registered " + options.version)
     registered = attempt("register-key", lambda: client.register(key))

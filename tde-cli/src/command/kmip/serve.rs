@@ -4,7 +4,7 @@ mod config;
 mod log;
 
 use std::io::{self, Read as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use std::time::Duration;
 use clap::Args;
 use tde_keyfile::master_key::{MasterKey, MasterKeyFile};
 use tde_kmip::pki::Pki;
-use tde_kmip::server::engine::{Engine, EngineOptions};
+use tde_kmip::server::engine::{Authenticator, Engine, EngineOptions};
 use tde_kmip::server::store::{DurableStore, MemoryStore, ObjectStore, OpenStoreError};
-use tde_kmip::server::{Limits, Server};
+use tde_kmip::server::{Limits, Passwords, PasswordsError, Server};
 use tde_kmip::tls::{Identity, ServerTls};
 use zeroize::Zeroizing;
 
@@ -32,6 +32,9 @@ SIGINT and SIGHUP end it: requests in flight are answered first. A second signal
 
 A store in a file is sealed under a master key (`tde master-key init`); it is made if it is
 missing. A store in memory forgets all keys when the server ends.
+
+With --passwords, a request needs the name and the password of a user beside the client's
+certificate. `tde kmip password` prints the lines of that file.
 
 Every option but those of the passphrase may stand in the file of --config, without its dashes:
   listen = \"0.0.0.0:5696\"
@@ -80,11 +83,13 @@ pub(super) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     let tls = tls(&config)?.build()?;
     let limits = limits(&config);
     let max_request = limits.message;
-    // The address before the passphrase: what is easily wrong comes first.
+    // The passwords and the address before the passphrase: what is easily wrong comes first.
+    let passwords = config.passwords.as_deref().map(passwords).transpose()?;
     let listen = config.listen.as_deref().unwrap_or("127.0.0.1:5696");
     let store = store(&config, args)?;
     let mut options = EngineOptions::default();
     options.limits = options.limits.max_size(max_request);
+    options.authenticator = passwords.map(|passwords| Arc::new(passwords) as Arc<dyn Authenticator>);
     let engine = Engine::new(store, options);
     let server = Server::bind(listen, &tls, engine, limits).map_err(|error| {
         Failure::new(error)
@@ -140,6 +145,19 @@ fn tls(config: &Config) -> Result<ServerTls, Failure> {
         tls = tls.client_authorities_file(authority)?;
     }
     Ok(tls)
+}
+
+fn passwords(path: &Path) -> Result<Passwords, Failure> {
+    Passwords::read_file(path).map_err(|error| match error {
+        // Names the file, and says what to do about its mode.
+        PasswordsError::Access { .. } => Failure::new(error),
+        PasswordsError::Io { .. } => {
+            Failure::new(error).advise("`tde kmip password NAME` prints a line for such a file")
+        }
+        _ => Failure::new(error)
+            .context(path.display().to_string())
+            .advise("`tde kmip password NAME` prints such a line"),
+    })
 }
 
 fn limits(config: &Config) -> Limits {

@@ -79,31 +79,37 @@ impl Origin {
 pub(crate) struct Asker {
     current: Origin,
     fresh: Origin,
+    /// What is asked for.
+    word: &'static str,
 }
 
 impl Asker {
     /// For a file that exists, whose passphrase is in another file or asked for.
     pub(crate) fn of_file(passphrase_file: Option<&Path>) -> Self {
-        Self { current: Origin::new(passphrase_file, None), fresh: Origin::Terminal }
+        Self { current: Origin::new(passphrase_file, None), fresh: Origin::Terminal, word: "passphrase" }
     }
 
     /// For a file that exists.
     pub(crate) fn existing(args: &PassphraseArgs) -> Self {
         let current = Origin::new(args.passphrase_file.as_deref(), args.passphrase_fd);
-        Self { current, fresh: Origin::Terminal }
+        Self { current, fresh: Origin::Terminal, word: "passphrase" }
     }
 
     /// For a file that is made.
     pub(super) fn new(args: &PassphraseArgs) -> Self {
-        let fresh = Origin::new(args.passphrase_file.as_deref(), args.passphrase_fd);
-        Self { current: Origin::Terminal, fresh }
+        Self::fresh_from(args.passphrase_file.as_deref(), args.passphrase_fd, "passphrase")
+    }
+
+    /// For something new that this word names to whoever is asked for it.
+    pub(crate) fn fresh_from(file: Option<&Path>, descriptor: Option<u32>, word: &'static str) -> Self {
+        Self { current: Origin::Terminal, fresh: Origin::new(file, descriptor), word }
     }
 
     /// For a file that is replaced.
     pub(super) fn changing(args: &PassphraseArgs, new: &NewPassphraseArgs) -> Self {
         let current = Origin::new(args.passphrase_file.as_deref(), args.passphrase_fd);
         let fresh = Origin::new(new.new_passphrase_file.as_deref(), new.new_passphrase_fd);
-        Self { current, fresh }
+        Self { current, fresh, word: "passphrase" }
     }
 }
 
@@ -116,7 +122,7 @@ impl PassphraseSource for Asker {
         if let Some(read) = self.fresh.read() {
             return read;
         }
-        let first = ask("New passphrase: ")?;
+        let first = ask(&format!("New {}: ", self.word))?;
         // Before it is typed a second time.
         first.check_new()?;
         if ask("The same again: ")?.ct_eq(&first) {

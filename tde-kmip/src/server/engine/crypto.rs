@@ -1,17 +1,19 @@
 //! What the engine encrypts with: AES in the modes that KMIP names. Primitives from RustCrypto.
 
+mod gcm;
+
 use aes::{
     Aes128, Aes192, Aes256,
     cipher::{
         BlockCipherDecrypt as _, BlockCipherEncrypt as _, BlockModeDecrypt as _, BlockModeEncrypt as _,
-        KeyInit as _, KeyIvInit as _, StreamCipher as _,
-        consts::{U12, U16},
-        inout::InOutBuf,
+        KeyInit as _, KeyIvInit as _, StreamCipher as _, consts::U12, inout::InOutBuf,
     },
 };
 use aes_gcm::{AesGcm, aead::AeadInOut as _};
-use tde_kmip_codec::{Secret, spec::enumeration::PaddingMethod};
-use zeroize::{Zeroize as _, Zeroizing};
+use tde_kmip_codec::spec::enumeration::PaddingMethod;
+use zeroize::Zeroizing;
+
+use gcm::Gcm;
 
 /// The size of a block of AES, in bytes.
 pub(super) const BLOCK: usize = 16;
@@ -93,23 +95,19 @@ pub(super) fn encrypt(
                 Ok(None)
             }
             Mode::Gcm { nonce, additional } => {
-                let data = InOutBuf::from(data);
-                let tag = if let Ok(nonce) = <&[u8; 12]>::try_from(*nonce) {
-                    let cipher = AesGcm::<Aes, U12>::new_from_slice(key).map_err(|_| CryptoError::KeySize)?;
-                    cipher.encrypt_inout_detached(nonce.into(), additional, data)
-                } else if let Ok(nonce) = <&[u8; 16]>::try_from(*nonce) {
-                    let cipher = AesGcm::<Aes, U16>::new_from_slice(key).map_err(|_| CryptoError::KeySize)?;
-                    cipher.encrypt_inout_detached(nonce.into(), additional, data)
-                } else {
-                    return Err(CryptoError::VectorSize);
+                let Ok(usual) = <&[u8; 12]>::try_from(*nonce) else {
+                    return Gcm::<Aes>::new(key)?.encrypt(nonce, additional, data).map(Some);
                 };
+                let cipher = AesGcm::<Aes, U12>::new_from_slice(key).map_err(|_| CryptoError::KeySize)?;
+                let tag = cipher.encrypt_inout_detached(usual.into(), additional, InOutBuf::from(data));
                 tag.map(|tag| Some(tag.into())).map_err(|_| CryptoError::DataSize)
             }
         }
     })
 }
 
-/// Decrypts in place. With GCM the tag is checked first; on failure the data is not to be used.
+/// Decrypts in place. With GCM the tag is checked first, and unless it is right, the data stays as it is. On
+/// other failures it is not to be used.
 pub(super) fn decrypt(
     mode: &Mode<'_>,
     key: &[u8],
@@ -132,52 +130,18 @@ pub(super) fn decrypt(
             Mode::Ctr { .. } => encrypt(mode, key, data).map(|_| ()),
             Mode::Gcm { nonce, additional } => {
                 let tag = tag.ok_or(CryptoError::Failed)?;
-                let Ok(tag) = <&[u8; TAG]>::try_from(tag) else {
-                    return decrypt_with_short_tag(nonce, additional, key, data, tag);
+                let (Ok(usual), Ok(whole)) =
+                    (<&[u8; 12]>::try_from(*nonce), <&[u8; TAG]>::try_from(tag))
+                else {
+                    return Gcm::<Aes>::new(key)?.decrypt(nonce, additional, data, tag);
                 };
+                let cipher = AesGcm::<Aes, U12>::new_from_slice(key).map_err(|_| CryptoError::KeySize)?;
                 let data = InOutBuf::from(data);
-                let opened = if let Ok(nonce) = <&[u8; 12]>::try_from(*nonce) {
-                    let cipher = AesGcm::<Aes, U12>::new_from_slice(key).map_err(|_| CryptoError::KeySize)?;
-                    cipher.decrypt_inout_detached(nonce.into(), additional, data, tag.into())
-                } else if let Ok(nonce) = <&[u8; 16]>::try_from(*nonce) {
-                    let cipher = AesGcm::<Aes, U16>::new_from_slice(key).map_err(|_| CryptoError::KeySize)?;
-                    cipher.decrypt_inout_detached(nonce.into(), additional, data, tag.into())
-                } else {
-                    return Err(CryptoError::VectorSize);
-                };
+                let opened = cipher.decrypt_inout_detached(usual.into(), additional, data, whole.into());
                 opened.map_err(|_| CryptoError::Failed)
             }
         }
     })
-}
-
-/// GCM with a tag that was cut: what comes out is encrypted again, and the start of its tag must be the one given.
-fn decrypt_with_short_tag(
-    nonce: &[u8],
-    additional: &[u8],
-    key: &[u8],
-    data: &mut [u8],
-    tag: &[u8],
-) -> Result<(), CryptoError> {
-    // NIST SP 800-38D, section 7.2: with a nonce of 12 bytes, the first block of data has the counter 2.
-    let mut counter = [0; BLOCK];
-    let (start, number) = counter.split_at_mut(12);
-    if nonce.len() != start.len() {
-        return Err(CryptoError::VectorSize);
-    }
-    start.copy_from_slice(nonce);
-    number.copy_from_slice(&2_u32.to_be_bytes());
-    encrypt(&Mode::Ctr { counter: &counter }, key, data)?;
-    let mut again = Zeroizing::new(data.to_vec());
-    let whole = encrypt(&Mode::Gcm { nonce, additional }, key, &mut again)?.ok_or(CryptoError::Failed)?;
-    match whole.get(..tag.len()) {
-        // In constant time.
-        Some(start) if tag.len() >= 12 && Secret::new(start) == Secret::new(tag) => Ok(()),
-        _ => {
-            data.zeroize();
-            Err(CryptoError::Failed)
-        }
-    }
 }
 
 /// Fills the last block up. `None` for methods that are not supported.
@@ -246,7 +210,7 @@ mod tests {
         assert_eq!(encrypt(&cbc, &[0; 16], &mut data), Err(CryptoError::VectorSize));
         assert_eq!(encrypt(&Mode::Ecb, &[0; 15], &mut data), Err(CryptoError::KeySize));
         assert_eq!(encrypt(&Mode::Ecb, &[0; 32], &mut [0; 15]), Err(CryptoError::DataSize));
-        let gcm = Mode::Gcm { nonce: &[0; 8], additional: &[] };
+        let gcm = Mode::Gcm { nonce: &[], additional: &[] };
         assert_eq!(encrypt(&gcm, &[0; 16], &mut data), Err(CryptoError::VectorSize));
     }
 }

@@ -37,6 +37,10 @@ pub(super) struct Config {
     #[arg(long, value_name = "FILE")]
     pub(super) key_passphrase_file: Option<PathBuf>,
 
+    /// Users, one of whose passwords each request must bring: lines of `tde kmip password`
+    #[arg(long, value_name = "FILE")]
+    pub(super) passwords: Option<PathBuf>,
+
     /// Where keys are kept: a file, or `memory`
     #[arg(long, value_name = "FILE|memory")]
     pub(super) store: Option<PathBuf>,
@@ -102,6 +106,7 @@ impl Config {
             cert: self.cert.or(other.cert),
             key: self.key.or(other.key),
             key_passphrase_file: self.key_passphrase_file.or(other.key_passphrase_file),
+            passwords: self.passwords.or(other.passwords),
             store: self.store.or(other.store),
             master_key: self.master_key.or(other.master_key),
             audit_log: self.audit_log.or(other.audit_log),
