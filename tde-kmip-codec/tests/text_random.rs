@@ -7,7 +7,7 @@ use tde_kmip_codec::{
     json,
     pretty::Pretty,
     spec::{self, Names, tag},
-    ttlv::{self, BigInteger, Tag, Writer},
+    ttlv::{self, BigInteger, Reader, Tag, Visit, Walk, Writer},
     xml,
 };
 
@@ -136,7 +136,18 @@ proptest! {
             let debug = format!("{node:?}");
             prop_assert!(debug.contains('\\'), "{}", debug);
         }
-        prop_assert!(!Pretty::new(&bytes).to_string().contains("! "));
+        // One line for each item and nothing else: no deviation, and no text that breaks out of its line.
+        let text = Pretty::new(&bytes).to_string();
+        let mut lines = text.lines();
+        for visit in Walk::new(Reader::new(&bytes)) {
+            let Visit { item, depth, .. } = visit.unwrap();
+            let name = item.value.item_type().name();
+            let start = format!("{:04X}  {:width$}", item.offset, "", width = 2 * usize::from(depth));
+            let line = lines.next().unwrap_or_default();
+            let rest = line.strip_prefix(&start).filter(|rest| !rest.starts_with([' ', '!']) && rest.contains(name));
+            prop_assert!(rest.is_some(), "{line}: {start}... {name}");
+        }
+        prop_assert_eq!(lines.next(), None);
     }
 
     #[test]
