@@ -1,4 +1,4 @@
-//! The item layer: tag, type, length, value (KMIP 1.4, section 9.1; KMIP 2.1, section 8).
+//! The item layer: tag, type, length, value (KMIP 1.4, section 9.1; KMIP 2.1, section 10.1).
 //!
 //! [`decode`] takes one whole item apart and checks everything in it, [`Reader`] walks items one by one,
 //! [`Writer`] writes them. Nothing here allocates, recurses or knows what a tag means.

@@ -139,9 +139,14 @@ fn algorithm() -> Node {
 }
 
 fn wrapping(method: WrappingMethod, encoding: Option<EncodingOption>) -> Node {
-    let mut fields =
-        vec![Number(tag::WRAPPING_METHOD, method.0), Items(tag::ENCRYPTION_KEY_INFORMATION, vec![id()])];
+    let mut fields = vec![Items(tag::ENCRYPTION_KEY_INFORMATION, vec![id()])];
     fields.extend(encoding.map(|encoding| Number(tag::ENCODING_OPTION, encoding.0)));
+    wrapped_by(method, fields)
+}
+
+fn wrapped_by(method: WrappingMethod, more: Vec<Node>) -> Node {
+    let mut fields = vec![Number(tag::WRAPPING_METHOD, method.0)];
+    fields.extend(more);
     Items(tag::KEY_WRAPPING_DATA, fields)
 }
 
@@ -401,6 +406,9 @@ fn key_block_cases() -> Vec<Case> {
     let [aes, length] = aes();
     let wrapped = || Bytes(tag::KEY_VALUE, &[9; 24]);
     let encrypted = |encoding| wrapping(WrappingMethod::ENCRYPT, encoding);
+    let with = |informations| wrapped_by(WrappingMethod::ENCRYPT, informations);
+    let encryption = || Items(tag::ENCRYPTION_KEY_INFORMATION, vec![id()]);
+    let mac = || Items(tag::MAC_SIGNATURE_KEY_INFORMATION, vec![id()]);
     let mut cases = Vec::new();
     for version in [V1_4, V2_1] {
         let register = |fields| register(version, fields);
@@ -444,6 +452,18 @@ fn key_block_cases() -> Vec<Case> {
                 tag::KEY_WRAPPING_DATA,
                 tag::KEY_VALUE,
                 Because::Value,
+                &[&block[..], &[tag::KEY_WRAPPING_DATA]].concat(),
+            ),
+            lacking(
+                register(vec![wrapped(), with(vec![])]),
+                vec![
+                    register(vec![wrapped(), with(vec![encryption()])]),
+                    register(vec![wrapped(), with(vec![mac()])]),
+                    register(vec![wrapped(), with(vec![encryption(), mac()])]),
+                ],
+                tag::ENCRYPTION_KEY_INFORMATION,
+                tag::MAC_SIGNATURE_KEY_INFORMATION,
+                Because::Absent,
                 &[&block[..], &[tag::KEY_WRAPPING_DATA]].concat(),
             ),
         ]);
@@ -736,7 +756,7 @@ fn every_rule_of_the_tables_has_a_case() {
         seen.insert((rule.field.last(), rule.when[0].field.last(), rule.demand == Demand::Required));
         count += 1;
     }
-    assert_eq!(count, 31, "{} kinds", seen.len());
+    assert_eq!(count, 32, "{} kinds", seen.len());
 }
 
 #[test]

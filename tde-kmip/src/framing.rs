@@ -1,7 +1,7 @@
 //! One TTLV message at a time out of a stream of bytes, for both ends of a connection.
 //!
 //! KMIP messages follow each other on a connection without an envelope: eight bytes say what comes and how long it is
-//! (KMIP 1.4, sections 9.1 and 10; KMIP 2.1, section 8). [`MessageBuffer`] does no I/O: it says where the next bytes
+//! (KMIP 1.4, sections 9.1 and 10; KMIP 2.1, section 10). [`MessageBuffer`] does no I/O: it says where the next bytes
 //! go and when a message is whole. [`read_message`] and [`write_message`] drive it over `std::io`, and [`Timed`] puts
 //! an end to the wait, however slowly the peer sends.
 //!

@@ -39,7 +39,7 @@ pub(crate) fn tags(data: &Path) -> Result<String> {
     let enumerations = enumeration_names(data, "enumerations.csv", "enumeration")?;
     let rows = read(data, "tags.csv")?;
     let mut text = head(
-        "The tags (KMIP 1.4, section 9.1.3.1; KMIP 2.1, section 11.53).",
+        "The tags (KMIP 1.4, section 9.1.3.1; KMIP 2.1, section 11.56).",
         "tags.csv",
         "use super::{FieldTypes, TagFacts};\nuse crate::ttlv::Tag;\n",
     );

@@ -6,7 +6,7 @@ use crate::{
     ttlv::{ItemType, Leniency, Tag},
 };
 
-/// Which object is meant (KMIP 2.1, section 4.60: Text String, Enumeration or Integer; KMIP 1.x: Text String).
+/// Which object is meant (KMIP 2.1, section 4.58: Text String, Enumeration or Integer; KMIP 1.x: Text String).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[allow(clippy::exhaustive_enums)] // The three forms that the standard gives it.
 pub enum UniqueIdentifier<'a> {

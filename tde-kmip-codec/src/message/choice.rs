@@ -18,7 +18,7 @@ use crate::{
 pub enum AsynchronousIndicator {
     /// As KMIP 1.x has it (KMIP 1.4, section 6.7).
     Boolean(bool),
-    /// As KMIP 2.x has it (KMIP 2.1, section 9.1).
+    /// As KMIP 2.x has it (KMIP 2.1, section 9.2).
     Mode(enumeration::AsynchronousIndicator),
 }
 

@@ -232,7 +232,7 @@ fn place_of_count<'a>(root: Found<'a>, d: &Decoder<'a, '_>) -> Found<'a> {
     root
 }
 
-/// Every item of a request has an identifier if there are several (KMIP 1.4, section 6.4; KMIP 2.1, section 8.3).
+/// Every item of a request has an identifier if there are several (KMIP 1.4, section 6.4; KMIP 2.1, section 9.21).
 fn check_ids<'a>(root: Found<'a>, d: &Decoder<'a, '_>) -> Result<(), Failed> {
     let mut room = root.padded();
     while !room.is_empty() {

@@ -6,7 +6,7 @@ use crate::{
     ttlv::{ItemType, Leniency, Tag},
 };
 
-/// Data to work on, or what came of it (KMIP 2.1, section 8.14: Byte String, Enumeration or Integer; before, Byte
+/// Data to work on, or what came of it (KMIP 2.1, section 7.9: Byte String, Enumeration or Integer; before, Byte
 /// String).
 #[derive(Clone, PartialEq, Debug)]
 #[allow(clippy::exhaustive_enums)] // The three forms that the standard gives it.

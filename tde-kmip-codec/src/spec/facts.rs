@@ -113,7 +113,7 @@ pub enum Names {
     Tags,
 }
 
-/// A tag (KMIP 1.4, section 9.1.3.1; KMIP 2.1, section 11.53).
+/// A tag (KMIP 1.4, section 9.1.3.1; KMIP 2.1, section 11.56).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct TagFacts {

@@ -32,7 +32,7 @@ structures! {
         UNIQUE_BATCH_ITEM_ID, "Unique Batch Item ID", [ByteString], [ByteString], [V1_0 V2_1], [], [V1_0 V2_1], [], "the request item had one";
         RESULT_STATUS, "Result Status", [Enumeration], [Enumeration], [V1_0 V2_1], [V1_0 V2_1], [], [], "";
         RESULT_REASON, "Result Reason", [Enumeration], [Enumeration], [V1_0 V2_1], [], [V1_0 V2_1], [], "Result Status is Operation Failed";
-            => Required [RESULT_REASON], [V1_0 V2_1], ([RESULT_STATUS] OneOf [1]), "KMIP 1.4, section 6.10; KMIP 2.1, section 8.6";
+            => Required [RESULT_REASON], [V1_0 V2_1], ([RESULT_STATUS] OneOf [1]), "KMIP 1.4, section 6.10; KMIP 2.1, section 9.18";
             => Forbidden [RESULT_REASON], [V2_0 V2_1], ([RESULT_STATUS] OneOf [0]), "KMIP 2.1, section 9.18";
         RESULT_MESSAGE, "Result Message", [TextString], [TextString], [V1_0 V2_1], [], [], [], "";
         ASYNCHRONOUS_CORRELATION_VALUE, "Asynchronous Correlation Value", [ByteString], [ByteString], [V1_0 V2_1], [], [V1_0 V2_1], [], "Result Status is Operation Pending";
@@ -238,6 +238,7 @@ structures! {
     KEY_WRAPPING_DATA = KEY_WRAPPING_DATA, "Key Wrapping Data", "KeyWrappingData", "", [V1_0 V2_1] {
         WRAPPING_METHOD, "Wrapping Method", [Enumeration], [Enumeration], [V1_0 V2_1], [V1_0 V2_1], [], [], "";
         ENCRYPTION_KEY_INFORMATION, "Encryption Key Information", [Structure], [Structure], [V1_0 V2_1], [], [], [], "";
+            => Required [ENCRYPTION_KEY_INFORMATION], [V1_0 V2_1], ([MAC_SIGNATURE_KEY_INFORMATION] Absent), "KMIP 1.4, section 2.1.5; KMIP 2.1, section 3.3";
         MAC_SIGNATURE_KEY_INFORMATION, "MAC/Signature Key Information", [Structure], [Structure], [V1_0 V2_1], [], [], [], "";
         MAC_SIGNATURE, "MAC/Signature", [ByteString], [ByteString], [V1_0 V2_1], [], [], [], "";
         IV_COUNTER_NONCE, "IV/Counter/Nonce", [ByteString], [ByteString], [V1_0 V2_1], [], [], [], "";
@@ -389,7 +390,7 @@ structures! {
     X_509_CERTIFICATE_SUBJECT = X_509_CERTIFICATE_SUBJECT, "X.509 Certificate Subject", "X_509CertificateSubject", "", [V1_1 V2_1] {
         SUBJECT_DISTINGUISHED_NAME, "Subject Distinguished Name", [ByteString], [ByteString], [V1_1 V2_1], [V1_1 V2_1], [], [], "";
         SUBJECT_ALTERNATIVE_NAME, "Subject Alternative Name", [ByteString], [ByteString], [V1_1 V2_1], [], [V1_1 V2_1], [V1_1 V2_1], "Subject Distinguished Name is empty";
-            => Required [SUBJECT_ALTERNATIVE_NAME], [V1_1 V2_1], ([SUBJECT_DISTINGUISHED_NAME] OneOf [0]), "KMIP 1.4, section 3.11; KMIP 2.1, section 4.73";
+            => Required [SUBJECT_ALTERNATIVE_NAME], [V1_1 V2_1], ([SUBJECT_DISTINGUISHED_NAME] OneOf [0]), "KMIP 1.4, section 3.11; KMIP 2.1, section 4.63";
     }
     KEY_VALUE_LOCATION = KEY_VALUE_LOCATION, "Key Value Location", "KeyValueLocation", "", [V1_2 V2_1] {
         KEY_VALUE_LOCATION_VALUE, "Key Value Location Value", [TextString], [TextString], [V1_2 V2_1], [V1_2 V2_1], [], [], "";

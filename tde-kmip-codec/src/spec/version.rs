@@ -1,6 +1,6 @@
 use core::fmt;
 
-/// A version of the protocol, as Protocol Version carries it (KMIP 1.4, section 6.1; KMIP 2.1, section 8.9).
+/// A version of the protocol, as Protocol Version carries it (KMIP 1.4, section 6.1; KMIP 2.1, section 9.16).
 ///
 /// Any pair of numbers can be held, since peers send any; [`ProtocolVersion::is_known`] tells the seven editions.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

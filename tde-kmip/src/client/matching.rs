@@ -11,7 +11,7 @@ use super::{
     refusal::printable,
 };
 
-/// The outcomes in the order of the request (KMIP 1.4, section 6.4 and 7.2; KMIP 2.1, section 8.3).
+/// The outcomes in the order of the request (KMIP 1.4, section 6.4 and 7.2; KMIP 2.1, section 9.21).
 pub(super) fn outcomes<'a>(
     exchange: &Exchange,
     response: &ResponseMessage<'a>,

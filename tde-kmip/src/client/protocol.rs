@@ -231,7 +231,7 @@ impl Protocol {
             ..Authentication::default()
         });
         if count > 1 {
-            // Left out it would be false in 1.x and true in 2.x (KMIP 1.4, section 6.12; KMIP 2.1, section 9.6).
+            // Left out it would be false in 1.x and true in 2.x (KMIP 1.4, section 6.12; KMIP 2.1, section 9.8).
             header.batch_order_option = Some(true);
             header.batch_error_continuation_option = options.continuation;
         }

@@ -249,7 +249,7 @@ fn a_pair_is_linked_named_and_of_the_two_types_in_every_version() {
     }
 }
 
-/// KMIP 2.1, section 11.28; before 1.3, each use of an elliptic curve had a form of its own.
+/// KMIP 2.1, section 4.26; before 1.3, each use of an elliptic curve had a form of its own.
 #[test]
 fn keys_that_are_made_have_the_default_format_of_the_version_that_asks() {
     use KeyFormatType as F;

@@ -34,7 +34,7 @@ impl Batch<'_> {
         Ok(Some(object))
     }
 
-    /// The identifier that a request gives in one of its forms (KMIP 2.1, section 4.60).
+    /// The identifier that a request gives in one of its forms (KMIP 2.1, section 4.58).
     pub(super) fn identifier(&self, id: Option<UniqueIdentifier<'_>>) -> Outcome<String> {
         use enumeration::UniqueIdentifier as Form;
         let made_by = |operation: Operation, place: usize| {

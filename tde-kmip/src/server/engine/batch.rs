@@ -1,4 +1,4 @@
-//! Runs the items of a batch (KMIP 1.4, section 6.13 to 6.15; KMIP 2.1, section 9.4 to 9.6).
+//! Runs the items of a batch (KMIP 1.4, sections 6.12 to 6.15; KMIP 2.1, sections 9.5 to 9.8).
 
 use tde_kmip_codec::{
     message::Credential,
@@ -40,7 +40,7 @@ pub(super) struct Batch<'e> {
     pub(super) placeholder: Option<String>,
     /// The objects that each item so far made or found.
     pub(super) made: Vec<Made>,
-    /// The data that items so far gave (KMIP 2.1, section 8.14).
+    /// The data that items so far gave (KMIP 2.1, section 7.9).
     pub(super) given: Vec<(Operation, Zeroizing<Vec<u8>>)>,
     /// The objects that the current item is about, for the audit log.
     pub(super) touched: Vec<String>,

@@ -78,7 +78,7 @@ impl<'a> Envelope<'a> {
                 format!("batch count is {}, but there are {} batch items", header.batch_count, items.len());
             return Err(invalid(message));
         }
-        // KMIP 1.4, section 6.4; KMIP 2.1, section 8.3.
+        // KMIP 1.4, section 6.4; KMIP 2.1, section 9.21.
         if items.len() > 1 && items.iter().any(|item| head(item).id.is_none()) {
             return Err(invalid("a batch item lacks its Unique Batch Item ID".to_owned()));
         }

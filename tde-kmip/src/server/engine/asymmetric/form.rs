@@ -1,4 +1,4 @@
-//! The forms of asymmetric keys (KMIP 1.4, sections 2.1.3 to 2.1.7 and 9.1.3.2.3; KMIP 2.1, sections 3.2 and 11.28).
+//! The forms of asymmetric keys (KMIP 1.4, sections 2.1.3 to 2.1.7 and 9.1.3.2.3; KMIP 2.1, sections 3.2 and 11.25).
 
 use pkcs8::{
     AlgorithmIdentifierRef, ObjectIdentifier, PrivateKeyInfoRef, SubjectPublicKeyInfoRef,
@@ -161,7 +161,7 @@ fn transparent_public(material: &KeyMaterial<'_>, max_bits: usize) -> Result<Pai
     }
 }
 
-/// The format that a key has where none is asked for (KMIP 2.1, section 11.28).
+/// The format that a key has where none is asked for (KMIP 2.1, section 4.26).
 pub(in crate::server::engine) fn default_format(
     key: &PairKey,
     algorithm: CryptographicAlgorithm,

@@ -1,4 +1,4 @@
-//! Whether an object has the attributes that Locate asks for (KMIP 1.4, section 4.9; KMIP 2.1, section 6.1.27).
+//! Whether an object has the attributes that Locate asks for (KMIP 1.4, section 4.9; KMIP 2.1, section 6.1.28).
 
 use tde_kmip_codec::{
     spec::tag,

@@ -1,4 +1,4 @@
-//! Derive Key (KMIP 1.4, section 4.6; KMIP 2.1, section 6.1.15).
+//! Derive Key (KMIP 1.4, section 4.6; KMIP 2.1, section 6.1.14).
 
 use tde_kmip_codec::{
     Secret,

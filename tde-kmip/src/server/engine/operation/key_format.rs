@@ -1,4 +1,4 @@
-//! Which format Get gives a key in (KMIP 1.4, section 4.11; KMIP 2.1, section 6.1.21).
+//! Which format Get gives a key in (KMIP 1.4, section 4.11; KMIP 2.1, section 6.1.19).
 
 use tde_kmip_codec::{
     object::ManagedObject,

@@ -1,4 +1,4 @@
-//! Activate, Revoke, Destroy (KMIP 1.4, sections 4.19 to 4.21; KMIP 2.1, sections 6.1.1, 6.1.17, 6.1.45).
+//! Activate, Revoke, Destroy (KMIP 1.4, sections 4.19 to 4.21; KMIP 2.1, sections 6.1.1, 6.1.15, 6.1.44).
 
 use tde_kmip_codec::{
     DateTime,

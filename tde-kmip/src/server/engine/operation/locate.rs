@@ -1,4 +1,4 @@
-//! Locate (KMIP 1.4, section 4.9; KMIP 2.1, section 6.1.27).
+//! Locate (KMIP 1.4, section 4.9; KMIP 2.1, section 6.1.28).
 
 use tde_kmip_codec::{
     attribute::{AttributeValue, Attributes, UniqueIdentifier},

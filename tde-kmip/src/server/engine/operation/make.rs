@@ -1,4 +1,4 @@
-//! Create and Register (KMIP 1.4, sections 4.1 and 4.3; KMIP 2.1, sections 6.1.8 and 6.1.41).
+//! Create and Register (KMIP 1.4, sections 4.1 and 4.3; KMIP 2.1, sections 6.1.8 and 6.1.43).
 
 use tde_kmip_codec::{
     Secret,
@@ -230,7 +230,7 @@ fn new_identifier(batch: &Batch<'_>) -> Outcome<String> {
     Ok(id)
 }
 
-/// Names are unique among the objects of an owner that still exist (KMIP 1.4, section 3.2; KMIP 2.1, section 4.34).
+/// Names are unique among the objects of an owner that still exist (KMIP 1.4, section 3.2; KMIP 2.1, section 4.32).
 pub(super) fn check_names(batch: &Batch<'_>, set: &AttributeSet, except: Option<&str>) -> Outcome {
     for name in set.names() {
         for record in batch.store.named(name)? {

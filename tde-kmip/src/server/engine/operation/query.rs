@@ -1,4 +1,4 @@
-//! Query and Discover Versions (KMIP 1.4, sections 4.25 and 4.26; KMIP 2.1, sections 6.1.20 and 6.1.37).
+//! Query and Discover Versions (KMIP 1.4, sections 4.25 and 4.26; KMIP 2.1, sections 6.1.16 and 6.1.40).
 
 use tde_kmip_codec::{
     Nested,

@@ -1,4 +1,4 @@
-//! Get (KMIP 1.4, section 4.11; KMIP 2.1, section 6.1.21).
+//! Get (KMIP 1.4, section 4.11; KMIP 2.1, section 6.1.19).
 
 use tde_kmip_codec::{
     Nested,

@@ -1,4 +1,4 @@
-//! Import and Export (KMIP 1.4, sections 4.40 and 4.41; KMIP 2.1, sections 6.1.18 and 6.1.24).
+//! Import and Export (KMIP 1.4, sections 4.40 and 4.41; KMIP 2.1, sections 6.1.18 and 6.1.25).
 
 use tde_kmip_codec::{
     Secret,

@@ -120,7 +120,7 @@ pub(super) fn take(batch: &mut Batch<'_>, object: &mut Object, units: i64) -> Ou
 }
 
 impl Batch<'_> {
-    /// The data of a request, in one of its forms (KMIP 2.1, section 8.14).
+    /// The data of a request, in one of its forms (KMIP 2.1, section 7.9).
     pub(super) fn data(&self, data: Option<&Data<'_>>) -> Outcome<Zeroizing<Vec<u8>>> {
         use enumeration::Data as Form;
         let given_by = |operation: Operation| {
