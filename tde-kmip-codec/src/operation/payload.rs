@@ -73,8 +73,8 @@ macro_rules! payloads {
             }
         }
 
+        // Not `inline`: whoever reads a batch item would compile every payload anew, a minute without optimisation.
         impl<'a> SelectedValue<'a, Operation> for RequestPayload<'a> {
-            #[inline]
             fn decode_by(found: Found<'a>, d: &Decoder<'a, '_>, operation: &Operation) -> Result<Self, Failed> {
                 check_version(*operation, found, d)?;
                 // KMIP 1.4, section 5.1: Notify names deleted attributes without a value.
@@ -109,7 +109,6 @@ macro_rules! payloads {
         }
 
         impl<'a> SelectedValue<'a, Option<Operation>> for ResponsePayload<'a> {
-            #[inline]
             fn decode_by(
                 found: Found<'a>,
                 d: &Decoder<'a, '_>,

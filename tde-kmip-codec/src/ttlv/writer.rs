@@ -338,6 +338,8 @@ fn fill(room: &mut [u8], value: &[u8]) {
     }
     let Some(room) = room.get_mut(..value.len()) else { return };
     match value.len() {
+        0..=3 => copy_few(room, value),
+        4..=7 => copy_ends::<4>(room, value),
         8..=16 => copy_ends::<8>(room, value),
         17..=32 => copy_ends::<16>(room, value),
         33..=64 => copy_ends::<32>(room, value),
@@ -352,6 +354,17 @@ fn copy_ends<const N: usize>(room: &mut [u8], value: &[u8]) {
     }
     if let (Some(to), Some(from)) = (room.last_chunk_mut::<N>(), value.last_chunk::<N>()) {
         *to = *from;
+    }
+}
+
+/// Up to three bytes: the first, the middle and the last one, which may be the same.
+#[inline(always)]
+fn copy_few(room: &mut [u8], value: &[u8]) {
+    let last = value.len().saturating_sub(1);
+    for place in [0, last / 2, last] {
+        if let (Some(to), Some(from)) = (room.get_mut(place), value.get(place)) {
+            *to = *from;
+        }
     }
 }
 
