@@ -29,6 +29,5 @@ if [ "$(cat "$python/peers" 2>/dev/null)" != "${peers[*]}" ] && command -v pytho
 fi
 export PYTHONPATH=$python${PYTHONPATH:+:$PYTHONPATH}
 
+# The benches have no tests, and features for peers that few machines have.
 cargo test --workspace --exclude tde-benches --all-features "$@"
-# The benches' peers: only those that every machine has; see benches/README.md for the others.
-cargo test --package tde-benches --tests "$@"
