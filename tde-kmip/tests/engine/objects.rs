@@ -10,6 +10,7 @@ use tde_kmip_codec::{
     spec::{
         ProtocolVersion,
         enumeration::{BlockCipherMode, LinkType, NameType, PaddingMethod, ResultReason, ResultStatus},
+        mask::CryptographicUsageMask,
         tag,
     },
 };
@@ -181,6 +182,42 @@ fn what_is_encrypted_is_decrypted_in_every_mode() {
             let answer = server.ask(version, decrypt);
             let ResponsePayload::Decrypt(opened) = answer.payload() else { panic!() };
             assert_eq!(opened.data, Some(plain.into()), "{mode:?} in {version}");
+        }
+    }
+}
+
+#[test]
+fn a_nonce_that_the_server_makes_has_the_bits_asked_for() {
+    let server = Server::new();
+    for version in [ProtocolVersion::V1_2, ProtocolVersion::V1_4, ProtocolVersion::V2_1] {
+        let id = server.active_key(version, &[7; 16], CryptographicUsageMask::ENCRYPT);
+        let ask = |bits: Option<i32>, nonce: Option<&[u8]>| {
+            let parameters = CryptographicParameters {
+                block_cipher_mode: Some(BlockCipherMode::GCM),
+                random_iv: Some(nonce.is_none()),
+                iv_length: bits,
+                ..CryptographicParameters::default()
+            };
+            let request = EncryptRequest {
+                unique_identifier: Some(id.as_str().into()),
+                cryptographic_parameters: Some(parameters),
+                data: Some(b"data"[..].into()),
+                iv_counter_nonce: nonce,
+                ..EncryptRequest::default()
+            };
+            server.ask(version, request)
+        };
+        for (bits, bytes) in [(None, 12), (Some(96), 12), (Some(128), 16), (Some(8192), 1024)] {
+            let answer = ask(bits, None);
+            let ResponsePayload::Encrypt(made) = answer.payload() else { panic!() };
+            assert_eq!(made.iv_counter_nonce.map(<[u8]>::len), Some(bytes), "{bits:?}");
+        }
+        for bits in [i32::MIN, -96, 0, 12, 88, 100, 8200, i32::MAX] {
+            let reason = ask(Some(bits), None).reason();
+            assert!(reason.is_some(), "{bits}");
+            assert_eq!(reason, ask(Some(0), None).reason(), "{bits}");
+            // One that the client made speaks for itself.
+            assert_eq!(ask(Some(bits), Some(&[1; 12])).status(), ResultStatus::SUCCESS, "{bits}");
         }
     }
 }

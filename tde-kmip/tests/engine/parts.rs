@@ -4,19 +4,23 @@ use tde_kmip_codec::{
     attribute::{AttributeValue, CryptographicParameters, UniqueIdentifier, UsageLimits},
     operation::{
         Data, DecryptRequest, EncryptRequest, HashRequest, MacRequest, MacVerifyRequest, RequestPayload,
-        ResponsePayload, RevokeRequest,
+        ResponsePayload, RevokeRequest, SignRequest, SignatureVerifyRequest,
     },
     spec::{
         ProtocolVersion,
         enumeration::{
             BatchErrorContinuationOption, BlockCipherMode, CryptographicAlgorithm, HashingAlgorithm,
-            PaddingMethod, ResultReason, RevocationReasonCode, UsageLimitsUnit, ValidityIndicator,
+            PaddingMethod, RecommendedCurve, ResultReason, RevocationReasonCode, UsageLimitsUnit,
+            ValidityIndicator,
         },
         mask::CryptographicUsageMask,
     },
 };
 
-use crate::support::{Answer, NOW, Server};
+use crate::{
+    pairs::{self, Pair, verify},
+    support::{Answer, NOW, Server},
+};
 
 const VERSIONS: [ProtocolVersion; 4] =
     [ProtocolVersion::V1_3, ProtocolVersion::V1_4, ProtocolVersion::V2_0, ProtocolVersion::V2_1];
@@ -91,6 +95,9 @@ fn given(answer: &Answer) -> (Vec<u8>, Option<Vec<u8>>) {
         ResponsePayload::Encrypt(sealed) => (bytes(sealed.data), sealed.correlation_value),
         ResponsePayload::Decrypt(opened) => (bytes(opened.data), opened.correlation_value),
         ResponsePayload::Mac(mac) => (mac.mac_data.unwrap_or_default().to_vec(), mac.correlation_value),
+        ResponsePayload::Sign(signed) => {
+            (signed.signature_data.unwrap_or_default().to_vec(), signed.correlation_value)
+        }
         other => panic!("{other:?}"),
     };
     (data, correlation.map(<[u8]>::to_vec))
@@ -159,6 +166,112 @@ fn a_hash_and_an_hmac_in_parts_are_those_of_the_whole() {
             assert_eq!(ended.validity_indicator, Some(validity));
         }
     }
+}
+
+/// Key and parameters go with the first part only.
+fn sign<'a>(
+    id: &'a str,
+    parameters: CryptographicParameters<'a>,
+    place: Place<'a>,
+    data: &'a [u8],
+) -> SignRequest<'a> {
+    let mut request = SignRequest { data: Some(data.into()), ..SignRequest::default() };
+    (request.init_indicator, request.correlation_value, request.final_indicator) = place.fields();
+    if matches!(place, Place::First) {
+        request.unique_identifier = Some(id.into());
+        request.cryptographic_parameters = Some(parameters);
+    }
+    request
+}
+
+#[test]
+fn a_signature_in_parts_is_that_of_the_whole() {
+    for (pair, padding, version) in [
+        (Pair::rsa(), PaddingMethod::PKCS1_V1_5, ProtocolVersion::V1_3),
+        (Pair::rsa(), PaddingMethod::PSS, ProtocolVersion::V1_4),
+        (Pair::ec(RecommendedCurve::P_256), PaddingMethod::NONE, ProtocolVersion::V2_0),
+        (Pair::ec(RecommendedCurve::P_384), PaddingMethod::NONE, ProtocolVersion::V2_1),
+    ] {
+        let server = Server::new();
+        let (private, public) = pair.make(&server, version);
+        let parameters = pairs::parameters(padding, HashingAlgorithm::SHA_384);
+        let (none, correlation) =
+            given(&server.ask(version, sign(&private, parameters, Place::First, b"what ")));
+        let correlation = correlation.unwrap();
+        assert!(none.is_empty());
+        given(&server.ask(version, sign(&private, parameters, Place::Next(&correlation), b"")));
+        let last = server.ask(version, sign(&private, parameters, Place::Last(&correlation), b"is signed"));
+        let (signature, none) = given(&last);
+        assert_eq!(none, None);
+        assert!(verify(&server, &public, Some(parameters), b"what is signed", &signature));
+
+        // The signature comes with any of the parts.
+        for (data, validity, early) in [
+            (&b"is signed"[..], ValidityIndicator::VALID, true),
+            (b"is signed", ValidityIndicator::VALID, false),
+            (b"is not signed", ValidityIndicator::INVALID, true),
+        ] {
+            let mut first = SignatureVerifyRequest {
+                unique_identifier: Some(public.as_str().into()),
+                cryptographic_parameters: Some(parameters),
+                data: Some(b"what "[..].into()),
+                init_indicator: Some(true),
+                ..SignatureVerifyRequest::default()
+            };
+            first.signature_data = early.then_some(&signature);
+            let answer = server.ask(version, first);
+            let ResponsePayload::SignatureVerify(begun) = answer.payload() else { panic!() };
+            let unknown = (version.major < 2).then_some(ValidityIndicator::UNKNOWN);
+            assert_eq!(begun.validity_indicator, unknown);
+            let mut last = SignatureVerifyRequest {
+                data: Some(data.into()),
+                correlation_value: begun.correlation_value,
+                final_indicator: Some(true),
+                ..SignatureVerifyRequest::default()
+            };
+            last.signature_data = (!early).then_some(&signature);
+            let answer = server.ask(version, last);
+            let ResponsePayload::SignatureVerify(ended) = answer.payload() else { panic!() };
+            assert_eq!(ended.validity_indicator, Some(validity));
+        }
+    }
+}
+
+#[test]
+fn a_signature_in_parts_has_all_that_it_needs_and_nothing_that_does_not_go_with_it() {
+    let server = Server::new();
+    let version = ProtocolVersion::V1_4;
+    let (private, public) = Pair::ec(RecommendedCurve::P_256).make(&server, version);
+    let parameters = pairs::parameters(PaddingMethod::NONE, HashingAlgorithm::SHA_256);
+    // The hash of all the data is no part of it.
+    let mut digested = sign(&private, parameters, Place::First, b"");
+    digested.data = None;
+    digested.digested_data = Some(&[7; 32]);
+    assert_eq!(server.ask(version, digested).reason(), Some(ResultReason::INVALID_FIELD));
+    for weak in [HashingAlgorithm::SHA_1, HashingAlgorithm::MD5] {
+        let parameters = pairs::parameters(PaddingMethod::NONE, weak);
+        let answer = server.ask(version, sign(&private, parameters, Place::First, b""));
+        assert_eq!(answer.reason(), Some(ResultReason::CRYPTOGRAPHIC_FAILURE));
+    }
+    let first = SignatureVerifyRequest {
+        unique_identifier: Some(public.as_str().into()),
+        cryptographic_parameters: Some(parameters),
+        data: Some(b"data"[..].into()),
+        init_indicator: Some(true),
+        ..SignatureVerifyRequest::default()
+    };
+    let answer = server.ask(version, first);
+    let ResponsePayload::SignatureVerify(begun) = answer.payload() else { panic!() };
+    let last = SignatureVerifyRequest {
+        correlation_value: begun.correlation_value,
+        final_indicator: Some(true),
+        ..SignatureVerifyRequest::default()
+    };
+    assert_eq!(server.ask(version, last).reason(), Some(ResultReason::MISSING_DATA));
+    // A stream is one operation's.
+    let correlation = begun.correlation_value.unwrap();
+    let other = server.ask(version, sign(&private, parameters, Place::Last(correlation), b""));
+    assert_eq!(other.reason(), Some(ResultReason::INVALID_FIELD));
 }
 
 #[test]

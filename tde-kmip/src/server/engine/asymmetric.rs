@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 pub(super) use self::{
     curve::{Curve, EcPrivate, EcPublic},
     form::default_format,
-    hash::digest,
+    hash::hash_size,
     random::Source,
     rsa_key::{MIN_RSA_BITS, RsaPrivate, RsaPublic},
 };
@@ -64,6 +64,14 @@ impl fmt::Display for KeyError {
             Self::Data => "the data cannot be worked on so",
         })
     }
+}
+
+/// How to sign.
+#[derive(Clone, Copy)]
+pub(super) struct Scheme {
+    pub(super) hash: HashingAlgorithm,
+    /// Of RSA only.
+    pub(super) padding: SignaturePadding,
 }
 
 /// How RSA pads what it signs.
@@ -132,28 +140,21 @@ impl PairKey {
     /// Signs a hash.
     pub(super) fn sign(
         &self,
-        hash: HashingAlgorithm,
-        padding: SignaturePadding,
+        scheme: Scheme,
         digest: &[u8],
         source: &mut Source<'_>,
     ) -> Result<Vec<u8>, KeyError> {
         match self {
-            Self::RsaPrivate(key) => key.sign(hash, padding, digest, source),
+            Self::RsaPrivate(key) => key.sign(scheme, digest, source),
             Self::EcPrivate(key) => key.sign(digest),
             _ => Err(KeyError::Unsupported),
         }
     }
 
     /// Whether a signature is that of a hash.
-    pub(super) fn verify(
-        &self,
-        hash: HashingAlgorithm,
-        padding: SignaturePadding,
-        digest: &[u8],
-        signature: &[u8],
-    ) -> Result<bool, KeyError> {
+    pub(super) fn verify(&self, scheme: Scheme, digest: &[u8], signature: &[u8]) -> Result<bool, KeyError> {
         match self {
-            Self::RsaPublic(key) => key.verify(hash, padding, digest, signature),
+            Self::RsaPublic(key) => key.verify(scheme, digest, signature),
             Self::EcPublic(key) => key.verify(digest, signature),
             _ => Err(KeyError::Unsupported),
         }

@@ -14,6 +14,7 @@ use tde_kmip_codec::spec::enumeration::PaddingMethod;
 use zeroize::Zeroizing;
 
 use gcm::Gcm;
+pub(super) use gcm::MAX_NONCE;
 
 /// The size of a block of AES, in bytes.
 pub(super) const BLOCK: usize = 16;

@@ -10,12 +10,14 @@ use tde_kmip_codec::spec::enumeration::Operation;
 
 use super::{
     EngineOptions,
+    asymmetric::Scheme,
     cipher_stream::CipherStream,
     failure::{Failure, Outcome, Stop, Why},
     hashing::Running,
 };
 
 /// Work that has begun and waits for more data.
+#[derive(Clone)]
 pub(super) struct Stream {
     pub(super) operation: Operation,
     /// The key that is used; none for a hash.
@@ -24,27 +26,23 @@ pub(super) struct Stream {
 }
 
 /// The work itself.
+#[derive(Clone)]
 pub(super) enum Work {
     Cipher(CipherStream),
     Digest(Digesting),
+    Signature(Digesting, Scheme),
 }
 
-/// A hash or a MAC.
+/// A hash, also one that is to be signed, or a MAC.
 pub(super) struct Digesting {
     pub(super) running: Box<dyn Running>,
     /// The value that it is to have, if it is to be verified and that has come.
     pub(super) expected: Option<Vec<u8>>,
 }
 
-impl Clone for Stream {
+impl Clone for Digesting {
     fn clone(&self) -> Self {
-        let work = match &self.work {
-            Work::Cipher(cipher) => Work::Cipher(cipher.clone()),
-            Work::Digest(Digesting { running, expected }) => {
-                Work::Digest(Digesting { running: running.copy(), expected: expected.clone() })
-            }
-        };
-        Self { operation: self.operation, object: self.object.clone(), work }
+        Self { running: self.running.copy(), expected: self.expected.clone() }
     }
 }
 
@@ -53,7 +51,7 @@ impl Stream {
     fn len(&self) -> usize {
         match &self.work {
             Work::Cipher(cipher) => cipher.len(),
-            Work::Digest(digest) => digest.expected.as_ref().map_or(0, Vec::len),
+            Work::Digest(digest) | Work::Signature(digest, _) => digest.expected.as_ref().map_or(0, Vec::len),
         }
     }
 }

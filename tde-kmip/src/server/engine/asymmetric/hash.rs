@@ -13,7 +13,7 @@ macro_rules! with_hash {
 }
 pub(super) use with_hash;
 
-/// The hash of data; `None` for algorithms that are not supported.
-pub(in crate::server::engine) fn digest(algorithm: HashingAlgorithm, data: &[u8]) -> Option<Vec<u8>> {
-    with_hash!(algorithm, Hash => Hash::digest(data).to_vec())
+/// How many bytes a hash has; `None` for those that are not supported.
+pub(in crate::server::engine) fn hash_size(algorithm: HashingAlgorithm) -> Option<usize> {
+    with_hash!(algorithm, Hash => Hash::output_size())
 }

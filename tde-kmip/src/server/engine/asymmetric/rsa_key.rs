@@ -9,10 +9,9 @@ use rsa::{
     },
     traits::PublicKeyParts as _,
 };
-use tde_kmip_codec::spec::enumeration::HashingAlgorithm;
 use zeroize::Zeroizing;
 
-use super::{EncryptionPadding, KeyError, SignaturePadding, Source, hash::with_hash};
+use super::{EncryptionPadding, KeyError, Scheme, SignaturePadding, Source, hash::with_hash};
 
 /// The fewest bits of a modulus.
 pub(in crate::server::engine) const MIN_RSA_BITS: usize = 1024;
@@ -127,8 +126,7 @@ impl RsaPrivate {
 
     pub(super) fn sign(
         &self,
-        hash: HashingAlgorithm,
-        padding: SignaturePadding,
+        Scheme { hash, padding }: Scheme,
         digest: &[u8],
         source: &mut Source<'_>,
     ) -> Result<Vec<u8>, KeyError> {
@@ -206,8 +204,7 @@ impl RsaPublic {
 
     pub(super) fn verify(
         &self,
-        hash: HashingAlgorithm,
-        padding: SignaturePadding,
+        Scheme { hash, padding }: Scheme,
         digest: &[u8],
         signature: &[u8],
     ) -> Result<bool, KeyError> {

@@ -1,4 +1,4 @@
-//! What the server reads out of an X.509 certificate (KMIP 1.4, sections 3.8 to 3.16; KMIP 2.1, sections 4.3 to 4.9).
+//! What the server reads out of an X.509 certificate (KMIP 1.4, sections 3.8 to 3.16; KMIP 2.1, sections 4.6 to 4.8).
 
 use tde_kmip_codec::{
     attribute::{
@@ -16,15 +16,15 @@ use x509_parser::{
 };
 
 use super::AttributeSet;
-use crate::server::engine::failure::{Failure, Outcome};
+use crate::server::engine::failure::Outcome;
 
 /// Describes a certificate. One that cannot be parsed is kept all the same: the server does not judge it.
 pub(super) fn describe(set: &mut AttributeSet, certificate: &Certificate<'_>) -> Outcome {
     let der = certificate.certificate_value;
     let length = i32::try_from(der.len()).unwrap_or(i32::MAX);
-    put(set, AttributeValue::CertificateType(certificate.certificate_type))?;
-    put(set, AttributeValue::CertificateLength(length))?;
-    put(set, AttributeValue::KeyFormatType(KeyFormatType::RAW))?;
+    set.set(AttributeValue::CertificateType(certificate.certificate_type))?;
+    set.set(AttributeValue::CertificateLength(length))?;
+    set.set(AttributeValue::KeyFormatType(KeyFormatType::RAW))?;
     if certificate.certificate_type != CertificateType::X_509 {
         return Ok(());
     }
@@ -38,16 +38,16 @@ fn describe_x509(set: &mut AttributeSet, certificate: &X509Certificate<'_>) -> O
     let (issuer, subject) = (certificate.issuer(), certificate.subject());
     let serial = der_integer(certificate.raw_serial());
     let identifier = X509CertificateIdentifier::new(issuer.as_raw(), &serial);
-    put(set, AttributeValue::X509CertificateIdentifier(identifier))?;
-    put(set, AttributeValue::X509CertificateIssuer(X509CertificateIssuer::new(issuer.as_raw())))?;
-    put(set, AttributeValue::X509CertificateSubject(X509CertificateSubject::new(subject.as_raw())))?;
+    set.set(AttributeValue::X509CertificateIdentifier(identifier))?;
+    set.set(AttributeValue::X509CertificateIssuer(X509CertificateIssuer::new(issuer.as_raw())))?;
+    set.set(AttributeValue::X509CertificateSubject(X509CertificateSubject::new(subject.as_raw())))?;
     describe_names(set, certificate)?;
     if let Some((algorithm, bits)) = key_of(certificate.public_key()) {
-        put(set, AttributeValue::CryptographicAlgorithm(algorithm))?;
-        put(set, AttributeValue::CryptographicLength(bits))?;
+        set.set(AttributeValue::CryptographicAlgorithm(algorithm))?;
+        set.set(AttributeValue::CryptographicLength(bits))?;
     }
     if let Some(algorithm) = signature_of(&certificate.signature_algorithm.algorithm) {
-        put(set, AttributeValue::DigitalSignatureAlgorithm(algorithm))?;
+        set.set(AttributeValue::DigitalSignatureAlgorithm(algorithm))?;
     }
     Ok(())
 }
@@ -59,9 +59,9 @@ fn describe_names(set: &mut AttributeSet, certificate: &X509Certificate<'_>) -> 
     let serial: String = certificate.raw_serial().iter().map(|byte| format!("{byte:02X}")).collect();
     let mut identifier = CertificateIdentifier::new(&issuer_text);
     identifier.serial_number = Some(&serial);
-    put(set, AttributeValue::CertificateIdentifier(identifier))?;
-    put(set, AttributeValue::CertificateIssuer(CertificateIssuer::new(&issuer_text)))?;
-    put(set, AttributeValue::CertificateSubject(CertificateSubject::new(&subject_text)))?;
+    set.set(AttributeValue::CertificateIdentifier(identifier))?;
+    set.set(AttributeValue::CertificateIssuer(CertificateIssuer::new(&issuer_text)))?;
+    set.set(AttributeValue::CertificateSubject(CertificateSubject::new(&subject_text)))?;
     for (kind, value) in parts(issuer) {
         let value = match kind {
             "CN" => AttributeValue::CertificateIssuerCN(&value),
@@ -73,7 +73,7 @@ fn describe_names(set: &mut AttributeSet, certificate: &X509Certificate<'_>) -> 
             "L" => AttributeValue::CertificateIssuerL(&value),
             _ => continue,
         };
-        add(set, value)?;
+        set.add(value)?;
     }
     for (kind, value) in parts(subject) {
         let value = match kind {
@@ -86,18 +86,8 @@ fn describe_names(set: &mut AttributeSet, certificate: &X509Certificate<'_>) -> 
             "L" => AttributeValue::CertificateSubjectL(&value),
             _ => continue,
         };
-        add(set, value)?;
+        set.add(value)?;
     }
-    Ok(())
-}
-
-fn put(set: &mut AttributeSet, value: AttributeValue<'_>) -> Outcome {
-    Ok(set.set(value).map_err(|error| Failure::general(format!("an attribute cannot be kept: {error}")))?)
-}
-
-fn add(set: &mut AttributeSet, value: AttributeValue<'_>) -> Outcome {
-    let added = set.add(value);
-    added.map_err(|error| Failure::general(format!("an attribute cannot be kept: {error}")))?;
     Ok(())
 }
 

@@ -6,7 +6,10 @@ use tde_kmip_codec::{
     ttlv::{self, Item, Leniency, Options, Reader, Tag, Value},
 };
 
-use crate::server::engine::record::encoded;
+use crate::server::engine::{
+    failure::{Failure, Outcome},
+    record::encoded,
+};
 
 /// The version whose form attributes are kept in, those of other versions included.
 const FORM: ProtocolVersion = ProtocolVersion::V2_1;
@@ -132,6 +135,11 @@ impl Kept {
 #[derive(Clone, Default, Debug)]
 pub(in crate::server::engine) struct AttributeSet(Vec<Kept>);
 
+fn made(value: AttributeValue<'_>) -> Outcome<Kept> {
+    Ok(Kept::new(value, 0)
+        .map_err(|error| Failure::general(format!("an attribute cannot be kept: {error}")))?)
+}
+
 impl AttributeSet {
     /// Every attribute, in the order in which they came.
     pub(in crate::server::engine) fn kept(&self) -> impl Iterator<Item = &Kept> {
@@ -215,18 +223,17 @@ impl AttributeSet {
         self.0.push(kept);
     }
 
-    /// Another instance, with the next index.
-    pub(in crate::server::engine) fn add(&mut self, value: AttributeValue<'_>) -> Result<i32, ttlv::Error> {
-        let mut kept = Kept::new(value, 0)?;
+    /// Another instance that the server makes, with the next index.
+    pub(in crate::server::engine) fn add(&mut self, value: AttributeValue<'_>) -> Outcome {
+        let mut kept = made(value)?;
         kept.index = self.next_index(&kept.key);
-        let index = kept.index;
         self.keep(kept);
-        Ok(index)
+        Ok(())
     }
 
-    /// The only value of an attribute.
-    pub(in crate::server::engine) fn set(&mut self, value: AttributeValue<'_>) -> Result<(), ttlv::Error> {
-        let kept = Kept::new(value, 0)?;
+    /// The only value of an attribute, which the server makes.
+    pub(in crate::server::engine) fn set(&mut self, value: AttributeValue<'_>) -> Outcome {
+        let kept = made(value)?;
         match self.0.iter_mut().find(|old| old.key == kept.key) {
             Some(old) => *old = kept,
             None => self.keep(kept),

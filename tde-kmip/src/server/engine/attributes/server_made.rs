@@ -36,7 +36,7 @@ pub(in crate::server::engine) fn describe(
     match managed {
         ManagedObject::Certificate(certificate) => certificate::describe(set, certificate)?,
         ManagedObject::OpaqueObject(opaque) => {
-            put(set, AttributeValue::OpaqueDataType(opaque.opaque_data_type))?;
+            set.set(AttributeValue::OpaqueDataType(opaque.opaque_data_type))?;
         }
         _ => {}
     }
@@ -45,52 +45,45 @@ pub(in crate::server::engine) fn describe(
         let mut digest = Digest::new(HashingAlgorithm::SHA_256);
         digest.digest_value = Some(&value);
         digest.key_format_type = format;
-        put(set, AttributeValue::Digest(digest))?;
+        set.set(AttributeValue::Digest(digest))?;
     }
     describe_protection(set)?;
     if !set.has_tag(tag::OPERATION_POLICY_NAME) {
         // Shown in KMIP 1.x. There is one policy: the owner may do everything, others nothing.
-        put(set, AttributeValue::OperationPolicyName("default"))?;
+        set.set(AttributeValue::OperationPolicyName("default"))?;
     }
     if set.boolean(tag::FRESH).is_none() {
-        put(set, AttributeValue::Fresh(true))?;
+        set.set(AttributeValue::Fresh(true))?;
     }
     if let Some(seconds) = batch.options.lease_time {
-        put(set, AttributeValue::LeaseTime(Interval(seconds)))?;
+        set.set(AttributeValue::LeaseTime(Interval(seconds)))?;
     }
-    put(set, AttributeValue::ProtectionStorageMask(ProtectionStorageMask::SOFTWARE))?;
-    put(set, AttributeValue::ShortUniqueIdentifier(&short_identifier(&object.id)))?;
+    set.set(AttributeValue::ProtectionStorageMask(ProtectionStorageMask::SOFTWARE))?;
+    set.set(AttributeValue::ShortUniqueIdentifier(&short_identifier(&object.id)))?;
     let now = DateTime(batch.now);
-    put(set, AttributeValue::InitialDate(now))?;
-    put(set, AttributeValue::LastChangeDate(now))?;
+    set.set(AttributeValue::InitialDate(now))?;
+    set.set(AttributeValue::LastChangeDate(now))?;
     if generated {
-        put(set, AttributeValue::OriginalCreationDate(now))?;
-        put(set, AttributeValue::RandomNumberGenerator(RngParameters::new(RNGAlgorithm::UNSPECIFIED)))?;
+        set.set(AttributeValue::OriginalCreationDate(now))?;
+        set.set(AttributeValue::RandomNumberGenerator(RngParameters::new(RNGAlgorithm::UNSPECIFIED)))?;
     }
     object.state = ObjectState::initial(set.date(tag::ACTIVATION_DATE), batch.now);
     object.tick(batch.now);
     Ok(())
 }
 
-fn put(set: &mut AttributeSet, value: AttributeValue<'_>) -> Outcome {
-    let put = set.set(value);
-    Ok(put.map_err(|error| Failure::general(format!("an attribute cannot be kept: {error}")))?)
-}
-
 /// Sensitive and Extractable, and what they have always been.
 pub(in crate::server::engine) fn describe_protection(set: &mut AttributeSet) -> Outcome {
     let sensitive = set.boolean(tag::SENSITIVE).unwrap_or(false);
     let extractable = set.boolean(tag::EXTRACTABLE).unwrap_or(true);
-    put(set, AttributeValue::Sensitive(sensitive))?;
-    put(
-        set,
-        AttributeValue::AlwaysSensitive(sensitive && set.boolean(tag::ALWAYS_SENSITIVE).unwrap_or(true)),
-    )?;
-    put(set, AttributeValue::Extractable(extractable))?;
-    put(
-        set,
-        AttributeValue::NeverExtractable(!extractable && set.boolean(tag::NEVER_EXTRACTABLE).unwrap_or(true)),
-    )
+    set.set(AttributeValue::Sensitive(sensitive))?;
+    set.set(AttributeValue::AlwaysSensitive(
+        sensitive && set.boolean(tag::ALWAYS_SENSITIVE).unwrap_or(true),
+    ))?;
+    set.set(AttributeValue::Extractable(extractable))?;
+    set.set(AttributeValue::NeverExtractable(
+        !extractable && set.boolean(tag::NEVER_EXTRACTABLE).unwrap_or(true),
+    ))
 }
 
 /// The key block of an object that has one.
@@ -140,17 +133,17 @@ fn describe_key(set: &mut AttributeSet, block: &KeyBlock<'_>, object_type: Objec
         if set.enumeration(tag::CRYPTOGRAPHIC_ALGORITHM).is_some_and(|given| given != algorithm.0) {
             return Err(contradiction("Cryptographic Algorithm"));
         }
-        put(set, AttributeValue::CryptographicAlgorithm(algorithm))?;
+        set.set(AttributeValue::CryptographicAlgorithm(algorithm))?;
     }
     if let Some(length) = block.cryptographic_length {
         if set.integer(tag::CRYPTOGRAPHIC_LENGTH).is_some_and(|given| given != length) {
             return Err(contradiction("Cryptographic Length"));
         }
-        put(set, AttributeValue::CryptographicLength(length))?;
+        set.set(AttributeValue::CryptographicLength(length))?;
     }
-    put(set, AttributeValue::KeyFormatType(block.key_format_type))?;
+    set.set(AttributeValue::KeyFormatType(block.key_format_type))?;
     if block.key_value.is_none() {
-        put(set, AttributeValue::KeyValuePresent(false))?;
+        set.set(AttributeValue::KeyValuePresent(false))?;
     }
     if let Some(bytes) = key_bytes(block)
         && object_type == ObjectType::SYMMETRIC_KEY
@@ -158,7 +151,7 @@ fn describe_key(set: &mut AttributeSet, block: &KeyBlock<'_>, object_type: Objec
     {
         let bits = i32::try_from(bytes.len().saturating_mul(8)).unwrap_or(i32::MAX);
         match set.integer(tag::CRYPTOGRAPHIC_LENGTH) {
-            None => put(set, AttributeValue::CryptographicLength(bits))?,
+            None => set.set(AttributeValue::CryptographicLength(bits))?,
             Some(length) if length != bits && is_aes(set) => {
                 let message = format!("the key has {bits} bits, but Cryptographic Length says {length}");
                 return Err(Failure::new(Why::BadValue, message).into());
@@ -197,7 +190,7 @@ fn digested<'a>(managed: &ManagedObject<'a>) -> Option<(Secret<'a>, Option<KeyFo
     }
 }
 
-/// Sixteen bytes that stand for the identifier (KMIP 2.1, section 4.52).
+/// Sixteen bytes that stand for the identifier (KMIP 2.1, section 4.56).
 fn short_identifier(id: &str) -> [u8; 16] {
     let mut short = [0; 16];
     for (to, from) in short.iter_mut().zip(Sha256::digest(id.as_bytes())) {
@@ -225,7 +218,7 @@ impl Object {
 
     /// Sets an attribute that only the server sets.
     pub(in crate::server::engine) fn set(&mut self, value: AttributeValue<'_>) -> Outcome {
-        put(&mut self.attributes, value)
+        self.attributes.set(value)
     }
 
     /// Notes that the object or its attributes changed.

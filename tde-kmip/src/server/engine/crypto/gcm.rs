@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::{BLOCK, CryptoError, TAG};
 
 /// The longest nonce that is taken, in bytes. The standard has next to no bound, but a stream keeps its nonce.
-const MAX_NONCE: usize = 1024;
+pub(in crate::server::engine) const MAX_NONCE: usize = 1024;
 /// The shortest tag that is taken, in bytes: shorter ones are for special uses (section 5.2.1.2).
 const MIN_TAG: usize = 12;
 /// The most that one nonce encrypts, in bytes (section 5.2.1.1): the counter has 32 bits.

@@ -13,7 +13,7 @@ use tde_kmip_codec::{
 
 use super::using::{self, Use};
 use crate::server::engine::{
-    asymmetric::{EncryptionPadding, KeyError, PairKey, SignaturePadding},
+    asymmetric::{EncryptionPadding, KeyError, PairKey, Scheme, SignaturePadding},
     attributes::key_block,
     batch::Batch,
     failure::{Failure, Outcome, Stop, Why},
@@ -63,13 +63,6 @@ pub(super) fn parameters<'a>(
         (None, Some(AttributeValue::CryptographicParameters(known))) => Some(known),
         _ => None,
     }
-}
-
-/// How to sign.
-#[derive(Clone, Copy)]
-pub(super) struct Scheme {
-    pub(super) hash: HashingAlgorithm,
-    pub(super) padding: SignaturePadding,
 }
 
 impl Scheme {

@@ -1,4 +1,4 @@
-//! Encrypt and Decrypt (KMIP 1.4, sections 4.29 and 4.30; KMIP 2.1, sections 6.1.13 and 6.1.16).
+//! Encrypt and Decrypt (KMIP 1.4, sections 4.29 and 4.30; KMIP 2.1, sections 6.1.11 and 6.1.17).
 
 use tde_kmip_codec::{
     attribute::{AttributeValue, CryptographicParameters},
@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::server::engine::{
     batch::Batch,
     cipher_stream::{Advanced, CipherStream},
-    crypto::{self, BLOCK, CryptoError, Mode, TAG},
+    crypto::{self, BLOCK, CryptoError, MAX_NONCE, Mode, TAG},
     failure::{Failure, Outcome, Why},
     operation::{
         parts::{self, Part},
@@ -69,12 +69,11 @@ pub(super) fn encrypt(batch: &mut Batch<'_>, request: &EncryptRequest<'_>) -> Ou
 /// The initialization vector of the request, or a new one: asked for with Random IV, or left to the server as PyKMIP's
 /// clients do. Whether it is new, since what the server made is in the answer.
 fn vector(batch: &Batch<'_>, choice: &Choice, given: Option<&[u8]>) -> Outcome<(Vec<u8>, bool)> {
-    let len = choice.vector_len();
     match given {
         Some(vector) => Ok((vector.to_vec(), false)),
-        None if len == 0 => Ok((Vec::new(), false)),
+        None if !choice.has_vector() => Ok((Vec::new(), false)),
         None => {
-            let mut vector = vec![0; len];
+            let mut vector = vec![0; choice.made_vector_len()?];
             batch.options.randomness.fill(&mut vector)?;
             Ok((vector, true))
         }
@@ -86,7 +85,7 @@ fn encrypt_part(batch: &mut Batch<'_>, request: &EncryptRequest<'_>, part: Part<
     let stream = batch.stream(part, Operation::ENCRYPT)?;
     let protect = Use::new(Operation::ENCRYPT, CryptographicUsageMask::ENCRYPT).protects();
     let (mut object, key) = parts::key(batch, stream.as_ref(), request.unique_identifier, &protect)?;
-    let data = parts::data(batch, request.data.as_ref())?;
+    let data = parts::data(batch, request.data.as_ref(), part)?;
     parts::allocate(batch, &mut object, part, data.len())?;
     let additional = request.authenticated_encryption_additional_data;
     let mut made = None;
@@ -122,7 +121,7 @@ fn decrypt_part(batch: &mut Batch<'_>, request: &DecryptRequest<'_>, part: Part<
     let stream = batch.stream(part, Operation::DECRYPT)?;
     let process = Use::new(Operation::DECRYPT, CryptographicUsageMask::DECRYPT);
     let (object, key) = parts::key(batch, stream.as_ref(), request.unique_identifier, &process)?;
-    let data = parts::data(batch, request.data.as_ref())?;
+    let data = parts::data(batch, request.data.as_ref(), part)?;
     let additional = request.authenticated_encryption_additional_data;
     let mut cipher = match stream.map(|stream| stream.work) {
         Some(Work::Cipher(cipher)) => later(cipher, additional)?,
@@ -130,7 +129,7 @@ fn decrypt_part(batch: &mut Batch<'_>, request: &DecryptRequest<'_>, part: Part<
             let choice = Choice::new(&object, request.cryptographic_parameters.as_ref())?;
             let vector = match request.iv_counter_nonce {
                 Some(vector) => vector,
-                None if choice.vector_len() == 0 => &[],
+                None if !choice.has_vector() => &[],
                 None => return Err(no_vector()),
             };
             CipherStream::new(false, choice.settings(), vector, additional.unwrap_or_default())
@@ -174,7 +173,7 @@ pub(super) fn decrypt(batch: &mut Batch<'_>, request: &DecryptRequest<'_>) -> Ou
     let mut data = batch.data(request.data.as_ref())?;
     let vector = match request.iv_counter_nonce {
         Some(vector) => vector,
-        None if choice.vector_len() == 0 => &[],
+        None if !choice.has_vector() => &[],
         None => return Err(no_vector()),
     };
     let mut tag = request.authenticated_encryption_tag.map(<[u8]>::to_vec);
@@ -221,8 +220,8 @@ struct Choice {
     padding: PaddingMethod,
     /// The length of the tag of GCM.
     tag_len: usize,
-    /// The length of an initialization vector that the server makes.
-    wanted_len: Option<usize>,
+    /// IV Length, for an initialization vector that the server makes: in bits (KMIP 1.4, section 3.6).
+    vector_bits: Option<i32>,
 }
 
 impl Choice {
@@ -260,8 +259,7 @@ impl Choice {
         if block_mode == BlockCipherMode::GCM && !(12..=TAG).contains(&tag_len) {
             return Err(self::parameters("Tag Length"));
         }
-        let wanted_len = parameters.iv_length.and_then(|len| usize::try_from(len).ok());
-        Ok(Self { block_mode, padding, tag_len, wanted_len })
+        Ok(Self { block_mode, padding, tag_len, vector_bits: parameters.iv_length })
     }
 
     /// What a stream needs of it.
@@ -269,11 +267,24 @@ impl Choice {
         (self.block_mode, self.padding, self.tag_len)
     }
 
-    fn vector_len(&self) -> usize {
-        match self.block_mode {
-            BlockCipherMode::ECB => 0,
-            BlockCipherMode::GCM => self.wanted_len.filter(|len| *len == 16).unwrap_or(12),
-            _ => BLOCK,
+    fn has_vector(&self) -> bool {
+        self.block_mode != BlockCipherMode::ECB
+    }
+
+    /// How many bytes an initialization vector has that the server makes.
+    fn made_vector_len(&self) -> Outcome<usize> {
+        match (self.block_mode, self.vector_bits) {
+            (BlockCipherMode::GCM, None) => Ok(12),
+            (BlockCipherMode::GCM, Some(bits)) => {
+                // NIST SP 800-38D, section 8.2.2: a random one has 96 bits at least.
+                let len = usize::try_from(bits / 8).unwrap_or_default();
+                if bits % 8 == 0 && (12..=MAX_NONCE).contains(&len) {
+                    return Ok(len);
+                }
+                let message = format!("IV Length must be 96 to {} bits, in whole bytes", 8 * MAX_NONCE);
+                Err(Failure::new(Why::Parameters, message).into())
+            }
+            _ => Ok(BLOCK),
         }
     }
 

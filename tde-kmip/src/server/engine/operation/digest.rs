@@ -4,7 +4,7 @@ use tde_kmip_codec::{
     Secret,
     attribute::{AttributeValue, CryptographicParameters},
     operation::{
-        Data, HashRequest, HashResponse, MacRequest, MacResponse, MacVerifyRequest, MacVerifyResponse,
+        HashRequest, HashResponse, MacRequest, MacResponse, MacVerifyRequest, MacVerifyResponse,
         RngRetrieveRequest, RngRetrieveResponse, RngSeedRequest, RngSeedResponse,
     },
     spec::{
@@ -30,7 +30,7 @@ use crate::server::engine::{
 /// The hash of data.
 pub(super) fn hash(batch: &mut Batch<'_>, request: &HashRequest<'_>) -> Outcome {
     let part = Part::of(request.init_indicator, request.final_indicator, request.correlation_value)?;
-    let data = data(batch, request.data.as_ref(), part)?;
+    let data = parts::data(batch, request.data.as_ref(), part)?;
     let mut digest = match batch.stream(part, Operation::HASH)?.map(|stream| stream.work) {
         Some(Work::Digest(digest)) => digest,
         _ => {
@@ -61,7 +61,7 @@ pub(super) fn mac(batch: &mut Batch<'_>, request: &MacRequest<'_>) -> Outcome {
     let stream = batch.stream(part, Operation::MAC)?;
     let wanted = Use::new(Operation::MAC, CryptographicUsageMask::MAC_GENERATE).protects();
     let (mut object, key) = parts::key(batch, stream.as_ref(), request.unique_identifier, &wanted)?;
-    let data = data(batch, request.data.as_ref(), part)?;
+    let data = parts::data(batch, request.data.as_ref(), part)?;
     let parameters = request.cryptographic_parameters.as_ref();
     let mut digest = hmac(stream, &object, parameters, &key)?;
     digest.running.update(&data);
@@ -87,7 +87,7 @@ pub(super) fn mac_verify(batch: &mut Batch<'_>, request: &MacVerifyRequest<'_>) 
     let stream = batch.stream(part, Operation::MAC_VERIFY)?;
     let wanted = Use::new(Operation::MAC_VERIFY, CryptographicUsageMask::MAC_VERIFY);
     let (object, key) = parts::key(batch, stream.as_ref(), request.unique_identifier, &wanted)?;
-    let data = data(batch, request.data.as_ref(), part)?;
+    let data = parts::data(batch, request.data.as_ref(), part)?;
     let parameters = request.cryptographic_parameters.as_ref();
     let mut digest = hmac(stream, &object, parameters, &key)?;
     digest.running.update(&data);
@@ -98,8 +98,7 @@ pub(super) fn mac_verify(batch: &mut Batch<'_>, request: &MacVerifyRequest<'_>) 
     if !part.is_last() {
         let work = Work::Digest(digest);
         let correlation = batch.keep_stream(part, Operation::MAC_VERIFY, Some(&object), work)?;
-        // Until 2.0, every answer has to have one.
-        response.validity_indicator = (batch.version.major < 2).then_some(ValidityIndicator::UNKNOWN);
+        response.validity_indicator = parts::validity_so_far(batch);
         response.correlation_value = correlation.as_deref();
         return batch.answer(response);
     }
@@ -114,11 +113,6 @@ pub(super) fn mac_verify(batch: &mut Batch<'_>, request: &MacVerifyRequest<'_>) 
     response.validity_indicator =
         Some(if holds { ValidityIndicator::VALID } else { ValidityIndicator::INVALID });
     batch.answer(response)
-}
-
-/// The data of a request: all of it has to be there, a part may be empty.
-fn data(batch: &Batch<'_>, data: Option<&Data<'_>>, part: Part<'_>) -> Outcome<Zeroizing<Vec<u8>>> {
-    if part == Part::Whole { batch.data(data) } else { parts::data(batch, data) }
 }
 
 /// An HMAC where the stream stands, or at its beginning.

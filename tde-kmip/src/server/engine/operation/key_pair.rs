@@ -1,4 +1,4 @@
-//! Create Key Pair and Re-key Key Pair (KMIP 1.4, sections 4.2 and 4.5; KMIP 2.1, sections 6.1.9 and 6.1.43).
+//! Create Key Pair and Re-key Key Pair (KMIP 1.4, sections 4.2 and 4.5; KMIP 2.1, sections 6.1.9 and 6.1.47).
 
 use sha2::{Digest as _, Sha256};
 use tde_kmip_codec::{
@@ -16,7 +16,7 @@ use tde_kmip_codec::{
 use super::{
     asymmetric::failed,
     make::{add_templates, keep_new},
-    rekey::{inherit, is_link, link, put, shift},
+    rekey::{inherit, is_link, link, shift},
     retrieve::check_state,
 };
 use crate::server::engine::{
@@ -150,9 +150,12 @@ impl Kind {
                 let most = batch.options.max_rsa_bits_made;
                 let fits = usize::try_from(bits).is_ok_and(|bits| (MIN_RSA_BITS..=most).contains(&bits));
                 if !fits || bits % 8 != 0 {
-                    let message = format!(
-                        "RSA keys of {bits} bits are not made here, only of {MIN_RSA_BITS} to {most} bits in whole bytes"
-                    );
+                    let made = if most < MIN_RSA_BITS {
+                        "none at all".to_owned()
+                    } else {
+                        format!("only of {MIN_RSA_BITS} to {most} bits in whole bytes")
+                    };
+                    let message = format!("RSA keys of {bits} bits are not made here, {made}");
                     return Err(Failure::new(Why::BadValue, message));
                 }
                 Ok(Self { algorithm, bits, curve: None })
@@ -239,14 +242,14 @@ fn keep(batch: &mut Batch<'_>, kind: &Kind, key: &PairKey, mut set: AttributeSet
             recommended_curve: Some(curve.recommended()),
             ..CryptographicDomainParameters::default()
         };
-        put(&mut set, AttributeValue::CryptographicDomainParameters(parameters))?;
+        set.set(AttributeValue::CryptographicDomainParameters(parameters))?;
         // A transparent key has no bytes: the digest is that of the same key in a format that has some.
         let format = if key.is_private() { KeyFormatType::PKCS_8 } else { KeyFormatType::X_509 };
         let value = Sha256::digest(&*key.to_bytes(format).map_err(failed)?);
         let mut digest = Digest::new(HashingAlgorithm::SHA_256);
         digest.digest_value = Some(&value);
         digest.key_format_type = Some(format);
-        put(&mut set, AttributeValue::Digest(digest))?;
+        set.set(AttributeValue::Digest(digest))?;
     }
     let object = key.to_object(format, Some(kind.algorithm), Some(kind.bits), batch.version);
     let object = object.map_err(failed)?;

@@ -1,11 +1,11 @@
-//! Encrypt, Decrypt, Hash, MAC and MAC Verify of data that comes in several parts (KMIP 1.4, sections 4.29 to 4.36; KMIP
-//! 2.1, sections 6.1.13 and following): Init Indicator, Correlation Value, Final Indicator.
+//! Data that comes in several parts (KMIP 1.4, sections 4.29 to 4.37, and 2.1.15 to 2.1.17; KMIP 2.1, sections 7.8, 7.14
+//! and 7.17): Init Indicator, Correlation Value, Final Indicator.
 
 use tde_kmip_codec::{
     attribute::{AttributeValue, UniqueIdentifier},
     operation::Data,
     spec::{
-        enumeration::{Operation, ResultReason, UsageLimitsUnit},
+        enumeration::{Operation, UsageLimitsUnit, ValidityIndicator},
         tag,
     },
 };
@@ -53,39 +53,38 @@ impl<'a> Part<'a> {
     }
 }
 
-/// For operations that take data as a whole only.
-pub(super) fn whole(init: Option<bool>, last: Option<bool>, correlation: Option<&[u8]>) -> Outcome {
-    if Part::of(init, last, correlation)? == Part::Whole {
-        return Ok(());
+/// The data of a request: all of it has to be there, a part may be empty.
+pub(super) fn data(
+    batch: &Batch<'_>,
+    data: Option<&Data<'_>>,
+    part: Part<'_>,
+) -> Outcome<Zeroizing<Vec<u8>>> {
+    if data.is_none() && part != Part::Whole { Ok(Zeroizing::default()) } else { batch.data(data) }
+}
+
+/// The key for a part: that of the request, or the one that the first part was worked on with.
+pub(super) fn object(
+    batch: &mut Batch<'_>,
+    stream: Option<&Stream>,
+    named: Option<UniqueIdentifier<'_>>,
+) -> Outcome<Object> {
+    let Some(stream) = stream else { return batch.object(named) };
+    let id = stream.object.clone().unwrap_or_default();
+    if named.is_some() && batch.identifier(named)? != id {
+        let message = "the Unique Identifier is not that of the first part";
+        return Err(Failure::invalid_field(message).into());
     }
-    let message = "signatures of data in several parts are not supported";
-    Err(Failure::exactly(ResultReason::FEATURE_NOT_SUPPORTED, message).into())
+    batch.object_by_id(&id)
 }
 
-/// The data of a part; a part may have none.
-pub(super) fn data(batch: &Batch<'_>, data: Option<&Data<'_>>) -> Outcome<Zeroizing<Vec<u8>>> {
-    data.map_or_else(|| Ok(Zeroizing::default()), |data| batch.data(Some(data)))
-}
-
-/// The key for a part, and its bytes: that of the request, or the one that the first part was worked on with. It has to
-/// be usable still.
+/// The key for a part, and its bytes. It has to be usable still.
 pub(super) fn key(
     batch: &mut Batch<'_>,
     stream: Option<&Stream>,
     named: Option<UniqueIdentifier<'_>>,
     wanted: &Use,
 ) -> Outcome<(Object, Zeroizing<Vec<u8>>)> {
-    let object = match stream {
-        None => batch.object(named)?,
-        Some(stream) => {
-            let id = stream.object.clone().unwrap_or_default();
-            if named.is_some() && batch.identifier(named)? != id {
-                let message = "the Unique Identifier is not that of the first part";
-                return Err(Failure::invalid_field(message).into());
-            }
-            batch.object_by_id(&id)?
-        }
-    };
+    let object = object(batch, stream, named)?;
     let key = using::key(batch, &object, wanted)?;
     Ok((object, key))
 }
@@ -100,6 +99,11 @@ pub(super) fn allocate(batch: &mut Batch<'_>, object: &mut Object, part: Part<'_
         using::allocate(batch, object, bytes)?;
     }
     Ok(())
+}
+
+/// What an answer says before the last part has come: until 2.0, it has to say something.
+pub(super) fn validity_so_far(batch: &Batch<'_>) -> Option<ValidityIndicator> {
+    (batch.version.major < 2).then_some(ValidityIndicator::UNKNOWN)
 }
 
 impl Batch<'_> {

@@ -84,7 +84,7 @@ pub(super) fn inherit(old: &AttributeSet) -> Outcome<AttributeSet> {
         // Nothing of the new key has been used yet.
         let mut fresh = UsageLimits::new(limits.usage_limits_total, limits.usage_limits_unit);
         fresh.usage_limits_count = limits.usage_limits_count.map(|_| limits.usage_limits_total);
-        put(&mut set, AttributeValue::UsageLimits(fresh))?;
+        set.set(AttributeValue::UsageLimits(fresh))?;
     }
     Ok(set)
 }
@@ -103,22 +103,16 @@ pub(super) fn shift(set: &mut AttributeSet, now: i64, offset: u32) -> Outcome {
         .into_iter()
         .flatten()
         {
-            put(set, value)?;
+            set.set(value)?;
         }
     }
-    put(set, AttributeValue::ActivationDate(DateTime(activation)))
-}
-
-pub(super) fn put(set: &mut AttributeSet, value: AttributeValue<'_>) -> Outcome {
-    Ok(set.set(value).map_err(|error| Failure::general(format!("an attribute cannot be kept: {error}")))?)
+    set.set(AttributeValue::ActivationDate(DateTime(activation)))
 }
 
 /// Links the object to another one.
 pub(super) fn link(object: &mut Object, link_type: LinkType, id: &str) -> Outcome {
     let link = AttributeValue::Link(Link::new(link_type, UniqueIdentifier::Text(id)));
-    let added = object.attributes.add(link);
-    added.map_err(|error| Failure::general(format!("an attribute cannot be kept: {error}")))?;
-    Ok(())
+    object.attributes.add(link)
 }
 
 pub(super) fn is_link(kept: &crate::server::engine::attributes::Kept, link_type: LinkType) -> bool {
