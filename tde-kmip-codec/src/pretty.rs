@@ -42,7 +42,7 @@ use core::fmt::{self, Write as _};
 use crate::{
     spec::tag,
     text::names,
-    ttlv::{Error, ErrorKind, Item, Options, Reader, TagPath, Value, Walk},
+    ttlv::{Error, ErrorKind, Item, Leniency, Options, Reader, TagPath, Value, Walk, raw},
 };
 
 /// Bytes to be printed as a tree.
@@ -89,13 +89,15 @@ impl fmt::Display for Pretty<'_> {
         // Per level: the attribute that the last Attribute Name named, and whether the structure around is secret.
         let mut attributes = [None; LEVELS];
         let mut secret = [false; LEVELS];
+        let mut after_secret = false;
         for visit in Walk::new(Reader::with_options(self.input, self.options)) {
             let visit = match visit {
                 Ok(visit) => visit,
-                Err(error) => return self.point(&error, f),
+                Err(error) => return self.point(&error, after_secret, f),
             };
             let (item, level) = (visit.item, usize::from(visit.depth).min(LEVELS - 1));
             let hidden = secret.get(level).copied().unwrap_or_default() || names::is_secret(&item);
+            after_secret = hidden;
             let attribute = attributes.get(level).copied().flatten();
             let indent = Indent(level);
             write!(f, "{:04X}  {indent}", item.offset)?;
@@ -119,6 +121,25 @@ impl fmt::Display for Pretty<'_> {
 }
 
 impl Pretty<'_> {
+    /// What is wrong at a byte, as the tree has it: without numbers that may be part of a secret.
+    ///
+    /// Takes a walk through the input.
+    #[must_use]
+    pub fn told(&self, kind: ErrorKind, offset: usize) -> impl fmt::Display + use<> {
+        let options = self.options.leniency(Leniency::ALL);
+        let mut last = None;
+        for visit in Walk::new(Reader::with_options(self.input, options)).map_while(Result::ok) {
+            if visit.item.offset >= offset {
+                break;
+            }
+            last = Some(visit.item);
+        }
+        let after_secret = last
+            .is_some_and(|item| is_in_secret(&TagPath::locate(self.input, item.offset + raw::HEADER_LEN)));
+        let hidden = !self.secrets && (after_secret || is_in_secret(&TagPath::locate(self.input, offset)));
+        Told { kind, hidden, after_secret: hidden && after_secret }
+    }
+
     /// What a strict reader would have said about the item.
     fn deviations(&self, item: &Item<'_>, level: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (switch, _) in item.tolerated.iter() {
@@ -129,12 +150,18 @@ impl Pretty<'_> {
     }
 
     /// Where the message is malformed, and the bytes there, unless they may be part of a secret.
-    fn point(&self, error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn point(&self, error: &Error, after_secret: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let offset = error.offset();
         let path = TagPath::locate(self.input, offset);
         let level = path.as_slice().len().saturating_sub(1);
-        writeln!(f, "{offset:04X}  {}! {}", Indent(level), error.kind())?;
-        if path.as_slice().iter().any(|tag| names::is_secret_tag(*tag)) && !self.secrets {
+        let hidden = !self.secrets && (after_secret || is_in_secret(&path));
+        writeln!(
+            f,
+            "{offset:04X}  {}! {}",
+            Indent(level),
+            Told { kind: error.kind(), hidden, after_secret: hidden && after_secret }
+        )?;
+        if hidden {
             return Ok(());
         }
         // A bad type stands in the fourth byte of its item, and makes more sense with the tag before it.
@@ -149,6 +176,39 @@ impl Pretty<'_> {
             write!(f, "{}{byte:02X}", if index == 0 { "" } else { " " })?;
         }
         writeln!(f, "\n      {}  {:width$}^^", Indent(level), "", width = 3 * (offset - start))
+    }
+}
+
+/// Whether what a path leads to may be part of a secret. What lies too deep for the path may.
+fn is_in_secret(path: &TagPath) -> bool {
+    path.is_cut() || path.as_slice().iter().any(|tag| names::is_secret_tag(*tag))
+}
+
+/// What is wrong with an item, without bytes of its value or header if they may be part of a secret: where a secret says
+/// that it is shorter than it is, the rest of it stands where the next header should.
+struct Told {
+    kind: ErrorKind,
+    hidden: bool,
+    /// The header itself may be part of a secret.
+    after_secret: bool,
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            ErrorKind::TagOutOfRange { .. } if self.hidden => {
+                f.write_str("tag begins with neither 0x42 nor 0x54")
+            }
+            ErrorKind::UnknownType { .. } if self.hidden => f.write_str("unknown item type"),
+            ErrorKind::InvalidBoolean { .. } if self.hidden => f.write_str("boolean is neither 0 nor 1"),
+            ErrorKind::InvalidLength { item_type, .. } if self.after_secret => {
+                write!(f, "length is not valid for {item_type}")
+            }
+            ErrorKind::ValueTooLong { .. } if self.after_secret => {
+                f.write_str("value runs past its container")
+            }
+            kind => kind.fmt(f),
+        }
     }
 }
 

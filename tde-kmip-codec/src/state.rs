@@ -164,7 +164,6 @@ pub fn event_of(operation: Operation, revocation: Option<RevocationReasonCode>) 
         Operation::ENCRYPT | Operation::SIGN | Operation::MAC | Operation::DERIVE_KEY => Event::Protect,
         Operation::DECRYPT | Operation::SIGNATURE_VERIFY | Operation::MAC_VERIFY => Event::Process,
         Operation::GET
-        | Operation::EXPORT
         | Operation::RE_KEY
         | Operation::RE_KEY_KEY_PAIR
         | Operation::CERTIFY
@@ -176,7 +175,9 @@ pub fn event_of(operation: Operation, revocation: Option<RevocationReasonCode>) 
         | Operation::RECOVER
         | Operation::CREATE_SPLIT_KEY
         | Operation::JOIN_SPLIT_KEY => Event::Retrieve,
-        Operation::GET_ATTRIBUTES
+        // Of a destroyed object, Export gives the attributes.
+        Operation::EXPORT
+        | Operation::GET_ATTRIBUTES
         | Operation::GET_ATTRIBUTE_LIST
         | Operation::ADD_ATTRIBUTE
         | Operation::MODIFY_ATTRIBUTE
@@ -331,6 +332,7 @@ mod tests {
         for state in [Destroyed, DestroyedCompromised] {
             for (operation, expected) in [
                 (Operation::GET_ATTRIBUTES, Ok(state)),
+                (Operation::EXPORT, Ok(state)),
                 (Operation::GET, Err(ResultReason::OBJECT_NOT_FOUND)),
                 (Operation::DESTROY, Err(ResultReason::OBJECT_DESTROYED)),
                 (Operation::DECRYPT, Err(ResultReason::WRONG_KEY_LIFECYCLE_STATE)),

@@ -223,10 +223,21 @@ fn no_error_quotes_a_value() {
         r#"{"tag": "Password", "value": "hunter2"}"#,
         r#"{"tag": "Password", "type": "TextString", "value": "hunter2"#,
         r#"{"tag": "Password", "type": "TextString", "value": "hunter2"} "hunter2""#,
+        r#"{"tag": "Password", "value": ["hunter2"]}"#,
+        r#"{"tag": "Password", "type": "Integer", "value": 4711.25}"#,
+        r#"{"tag": "Password", "type": "TextString", "value": {"hunter2": 1}}"#,
+        r#""hunter2""#,
     ] {
         let error = json::read(text).unwrap_err();
-        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+        let told = format!("{error} {error:?}");
+        assert!(!told.contains("hunter2") && !told.contains("4711"), "{error:?}");
     }
+}
+
+#[test]
+fn an_error_does_not_write_to_the_terminal() {
+    let error = json::read(r#"{"tag": "\u001b[2J", "value": []}"#).unwrap_err();
+    assert!(!error.to_string().contains('\u{1b}'), "{error:?}");
 }
 
 #[test]

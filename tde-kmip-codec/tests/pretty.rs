@@ -87,17 +87,57 @@ fn malformed_messages_are_printed_up_to_the_byte_that_is_wrong() {
     for path in corpus::files(&root.join("malformed"), ".ttlv") {
         let bytes = std::fs::read(&path).unwrap();
         let Err(error) = ttlv::decode(&bytes) else { continue };
-        let text = Pretty::new(&bytes).to_string();
+        let pretty = Pretty::new(&bytes);
+        let text = pretty.to_string();
         // What follows the outermost item is printed as far as it makes sense.
         if matches!(error.kind(), ttlv::ErrorKind::TrailingBytes { .. }) {
             continue;
         }
         let line = text.lines().find(|line| line.contains("! ")).unwrap();
         assert!(line.starts_with(&format!("{:04X}  ", error.offset())), "{}: {line}", path.display());
-        assert!(line.ends_with(&format!("! {}", error.kind())), "{}: {line}", path.display());
+        let told = pretty.told(error.kind(), error.offset());
+        assert!(line.ends_with(&format!("! {told}")), "{}: {line}", path.display());
+        let shown = pretty.show_secrets(true).to_string();
+        assert!(shown.contains(&format!("! {}\n", error.kind())), "{}: {shown}", path.display());
         count += 1;
     }
     assert!(count > 25, "{count}");
+}
+
+#[test]
+fn the_rest_of_a_secret_that_says_it_is_shorter_is_not_shown() {
+    let mut buffer = [0; 128];
+    let mut writer = Writer::new(&mut buffer);
+    let credential = writer.begin(tag::CREDENTIAL_VALUE);
+    writer.text_string(tag::PASSWORD, "hunter2hunter2!!");
+    writer.end(credential);
+    let good = writer.finish().unwrap().to_vec();
+    // The rest stands where the next header should: a tag, a type, a length, or a Boolean's value.
+    let mut rests = vec![*b"unter2!!"];
+    rests.push([&[0x42, 0, 0xA1, b'h'][..], b"hunt"].concat().try_into().unwrap());
+    rests.push([&[0x42, 0, 0xA1, 2][..], b"hunt"].concat().try_into().unwrap());
+    for rest in rests {
+        let mut bytes = good.clone();
+        bytes[15] = 8;
+        bytes[24..].copy_from_slice(&rest);
+        let error = ttlv::decode(&bytes).unwrap_err();
+        let pretty = Pretty::new(&bytes);
+        for text in [pretty.to_string(), pretty.told(error.kind(), error.offset()).to_string()] {
+            for secret in ["756E74", "75 6E", "0x68", "68 75", "1752526452"] {
+                assert!(!text.contains(secret), "{text}");
+            }
+        }
+        let shown = pretty.show_secrets(true);
+        assert!(shown.to_string().contains(&error.kind().to_string()));
+        assert_eq!(shown.told(error.kind(), error.offset()).to_string(), error.kind().to_string());
+    }
+    let mut bytes = good;
+    bytes[11] = 6;
+    bytes[15] = 8;
+    bytes[7] = 16;
+    bytes.truncate(24);
+    let text = Pretty::new(&bytes).to_string();
+    assert!(text.contains("boolean is neither 0 nor 1") && !text.contains("68"), "{text}");
 }
 
 #[test]

@@ -1,11 +1,17 @@
 //! The rules between fields: for each, a message that keeps it and one that breaks it, decoded and encoded.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::std_instead_of_alloc)] // Helpers of tests are tests, too.
 
+#[path = "common/node.rs"]
+mod node;
 #[path = "common/typed.rs"]
 mod typed;
 
 use std::collections::BTreeSet;
 
+use node::{
+    Node::{self, Big, Bytes, Date, Flag, Integer, Items, Number, Text},
+    asked, request, response,
+};
 use tde_kmip_codec::{
     message::{RequestMessage, ResponseMessage},
     spec::{
@@ -17,7 +23,7 @@ use tde_kmip_codec::{
         },
         tag,
     },
-    ttlv::{Because, BigInteger, Error, ErrorKind, Leniency, Options, Reader, Tag, Value, Writer},
+    ttlv::{Because, Error, ErrorKind, Leniency, Options, Reader, Tag, Value},
 };
 use typed::round_trip;
 
@@ -26,75 +32,6 @@ const V1_3: ProtocolVersion = ProtocolVersion::V1_3;
 const V1_4: ProtocolVersion = ProtocolVersion::V1_4;
 const V2_0: ProtocolVersion = ProtocolVersion::V2_0;
 const V2_1: ProtocolVersion = ProtocolVersion::V2_1;
-
-/// An item to be written.
-#[derive(Clone)]
-enum Node {
-    Items(Tag, Vec<Node>),
-    Number(Tag, u32),
-    Integer(Tag, i32),
-    Text(Tag, &'static str),
-    Bytes(Tag, &'static [u8]),
-    Flag(Tag, bool),
-    Date(Tag, i64),
-    Big(Tag),
-}
-use Node::{Big, Bytes, Date, Flag, Integer, Items, Number, Text};
-
-impl Node {
-    fn write(&self, writer: &mut Writer<'_>) {
-        match self {
-            Items(tag, items) => {
-                let open = writer.begin(*tag);
-                items.iter().for_each(|item| item.write(writer));
-                writer.end(open);
-            }
-            Number(tag, value) => writer.enumeration(*tag, *value),
-            Integer(tag, value) => writer.integer(*tag, *value),
-            Text(tag, value) => writer.text_string(*tag, value),
-            Bytes(tag, value) => writer.byte_string(*tag, value),
-            Flag(tag, value) => writer.boolean(*tag, *value),
-            Date(tag, value) => writer.date_time(*tag, *value),
-            Big(tag) => writer.big_integer(*tag, BigInteger::from_wire(&[1; 8]).unwrap()),
-        }
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        let mut buffer = vec![0; 4096];
-        let mut writer = Writer::new(&mut buffer);
-        self.write(&mut writer);
-        writer.finish().unwrap().to_vec()
-    }
-}
-
-fn header(tag: Tag, version: ProtocolVersion, more: Vec<Node>) -> Node {
-    let numbers = vec![
-        Integer(tag::PROTOCOL_VERSION_MAJOR, version.major),
-        Integer(tag::PROTOCOL_VERSION_MINOR, version.minor),
-    ];
-    let mut fields = vec![Items(tag::PROTOCOL_VERSION, numbers)];
-    fields.extend(more);
-    fields.push(Integer(tag::BATCH_COUNT, 1));
-    Items(tag, fields)
-}
-
-fn request(version: ProtocolVersion, operation: Operation, payload: Vec<Node>) -> Node {
-    asked(version, vec![], operation, payload)
-}
-
-/// A request whose header has further fields.
-fn asked(version: ProtocolVersion, more: Vec<Node>, operation: Operation, payload: Vec<Node>) -> Node {
-    let item = vec![Number(tag::OPERATION, operation.0), Items(tag::REQUEST_PAYLOAD, payload)];
-    let header = header(tag::REQUEST_HEADER, version, more);
-    Items(tag::REQUEST_MESSAGE, vec![header, Items(tag::BATCH_ITEM, item)])
-}
-
-fn response(version: ProtocolVersion, status: ResultStatus, rest: Vec<Node>) -> Node {
-    let mut item = vec![Number(tag::OPERATION, Operation::ACTIVATE.0), Number(tag::RESULT_STATUS, status.0)];
-    item.extend(rest);
-    let header = header(tag::RESPONSE_HEADER, version, vec![Date(tag::TIME_STAMP, 1_700_000_000)]);
-    Items(tag::RESPONSE_MESSAGE, vec![header, Items(tag::BATCH_ITEM, item)])
-}
 
 fn id() -> Node {
     Text(tag::UNIQUE_IDENTIFIER, "1")

@@ -42,6 +42,11 @@ impl<'a> AttributeReference<'a> {
 
 impl<'a> FieldValue<'a> for AttributeReference<'a> {
     fn decode(found: Found<'a>, d: &Decoder<'a, '_>) -> Result<Self, Failed> {
+        // Attribute Name has the form of 1.x, Attribute Reference one of those of 2.x.
+        let is_tag = found.is(ItemType::Enumeration) || found.is(ItemType::Structure);
+        if (is_tag || found.is(ItemType::TextString)) && is_tag == (found.tag() == tag::ATTRIBUTE_NAME) {
+            d.tolerate_type(Leniency::WRONG_TYPES, found)?;
+        }
         if found.is(ItemType::Enumeration) {
             let number = d.enumeration(found)?;
             let known = Tag::new(number)

@@ -56,7 +56,7 @@ impl<'a> Extensions<'a> {
     #[cold]
     #[inline(never)]
     fn encode_items(&self, e: &mut Encoder<'_>) {
-        self.iter().for_each(|item| e.writer.item(&item));
+        self.iter().for_each(|item| e.writer.value(item.tag, &item.value));
     }
 }
 

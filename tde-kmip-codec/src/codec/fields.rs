@@ -86,8 +86,11 @@ impl<'d, 'a, 'o> Fields<'d, 'a, 'o> {
 
     #[inline(always)]
     fn advance(&mut self) -> Option<Found<'a>> {
-        let size = raw::HEADER_LEN + raw::padded(self.head as u32 as usize);
-        if let Some((item, next)) = self.rest.split_at_checked(size) {
+        // A structure has no padding of its own: a length that is no multiple of eight is for others to judge.
+        let is_odd = self.head & 7 != 0 && (self.head >> 32) as u8 == ItemType::Structure.as_byte();
+        // Saturates only where there is no room either.
+        let size = raw::HEADER_LEN.saturating_add(raw::padded(self.head as u32 as usize));
+        if let Some((item, next)) = self.rest.split_at_checked(size).filter(|_| !is_odd) {
             self.rest = next;
             self.load();
             return Some(Found::new(item));

@@ -123,8 +123,11 @@ pub(super) fn read_naming(
     state.builder.finish().ok_or_else(|| whole(ErrorKind::ValueTooLarge))
 }
 
-/// What serde_json says, without the position, which stands elsewhere.
+/// What serde_json says, without the position, which stands elsewhere. Of values that cannot be here it quotes some.
 fn message(error: &serde_json::Error) -> String {
+    if error.is_data() {
+        return "neither an item nor a value that an item can have".to_owned();
+    }
     let text = alloc::format!("{error}");
     match text.rfind(" at line ") {
         Some(end) => text.get(..end).unwrap_or_default().to_owned(),

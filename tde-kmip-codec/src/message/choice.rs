@@ -84,7 +84,11 @@ macro_rules! credentials {
             fn encode_by(&self, tag: Tag, e: &mut Encoder<'_>, by: &CredentialType) {
                 match (self, *by) {
                     $((Self::$variant(value), CredentialType::$credential_type) => value.encode(tag, e),)+
-                    (Self::Other(items), by) if by.0 >> 28 == 8 => items.encode(tag, e),
+                    (Self::Other(items), by)
+                        if by.0 >> 28 == 8 || e.leniency.contains(Leniency::UNKNOWN_ENUMERATION_VALUES) =>
+                    {
+                        items.encode(tag, e);
+                    }
                     _ => e.fail(ErrorKind::InvalidValue { tag: tag::CREDENTIAL_TYPE }),
                 }
             }

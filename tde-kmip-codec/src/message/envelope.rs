@@ -124,6 +124,9 @@ macro_rules! message {
 
             fn encode_root(&self, e: &mut Encoder<'_>) {
                 check_encoded(self.header.protocol_version, self.header.batch_count, self.batch_items.len(), e);
+                if tag::$tag == tag::REQUEST_MESSAGE && self.batch_items.len() > 1 {
+                    self.batch_items.for_each(|item| check_id(item.unique_batch_item_id, e));
+                }
                 let open = e.writer.begin(tag::$tag);
                 self.header.encode(tag::$header_tag, e);
                 self.batch_items.encode_each(tag::BATCH_ITEM, e);
@@ -254,6 +257,12 @@ fn check_ids<'a>(root: Found<'a>, d: &Decoder<'a, '_>) -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+fn check_id(id: Option<&[u8]>, e: &mut Encoder<'_>) {
+    if id.is_none() && !e.leniency.contains(Leniency::BATCH_ITEM_IDS) {
+        e.fail(ErrorKind::CannotEncodeWithout { tag: tag::UNIQUE_BATCH_ITEM_ID });
+    }
 }
 
 fn check_encoded(version: ProtocolVersion, claimed: i32, items: usize, e: &mut Encoder<'_>) {

@@ -46,7 +46,7 @@ impl fmt::Display for Error {
         if self.line != 0 {
             write!(f, " at line {}, column {}", self.line, self.column)?;
         }
-        if self.path.is_empty() { Ok(()) } else { write!(f, ", in {}", self.path) }
+        if self.path.is_empty() { Ok(()) } else { write!(f, ", in {}", self.path.escape_debug()) }
     }
 }
 

@@ -44,13 +44,14 @@ impl TagPath {
             let value = at + raw::HEADER_LEN;
             let room = end - value;
             let length = (header.length() as usize).min(room);
-            let padded = raw::padded(length).min(room);
+            let is_structure = header.type_byte() == super::ItemType::Structure.as_byte();
+            let padded = if is_structure { length } else { raw::padded(length).min(room) };
             if offset >= value + padded && padded < room {
                 at = value + padded;
                 continue;
             }
             path.push(Tag::from_checked(header.tag()));
-            if header.type_byte() != super::ItemType::Structure.as_byte() || offset < value || path.is_cut() {
+            if !is_structure || offset < value || path.is_cut() {
                 break;
             }
             at = value;

@@ -1,6 +1,6 @@
 use core::fmt;
 
-use super::{BigInteger, Error, ErrorKind, Item, ItemType, Tag, Value, raw};
+use super::{BigInteger, Error, ErrorKind, Item, ItemType, Leniency, Options, Reader, Tag, Value, Walk, raw};
 
 /// Writes items into a buffer.
 ///
@@ -12,6 +12,9 @@ pub struct Writer<'b> {
     /// Set once a value turned out to be too long for its length field.
     too_long: Option<usize>,
 }
+
+/// What makes items that were read no items that may be written.
+const PADDING: Leniency = Leniency::SHORT_PADDING.union(Leniency::NONZERO_PADDING);
 
 /// The longest that a value may be: its length with the padding must fit into 32 bits as well.
 const MAX_LEN: usize = (u32::MAX - 7) as usize;
@@ -199,12 +202,17 @@ impl<'b> Writer<'b> {
         self.word(tag, ItemType::DateTimeExtended, microseconds.cast_unsigned(), 8);
     }
 
-    /// Any value but a structure; a structure's items are copied as they stand.
+    /// Any value. A structure's items are copied as they stand; where they were read with leniency for padding, theirs
+    /// is made right.
     pub fn value(&mut self, tag: Tag, value: &Value<'_>) {
         match *value {
             Value::Structure(items) => {
                 let open = self.begin(tag);
-                self.put_slice(items.remaining());
+                if items.options().leniency.intersects(PADDING) {
+                    self.rewrite(items);
+                } else {
+                    self.put_slice(items.remaining());
+                }
                 self.end(open);
             }
             Value::Integer(value) => self.integer(tag, value),
@@ -217,6 +225,37 @@ impl<'b> Writer<'b> {
             Value::DateTime(value) => self.date_time(tag, value),
             Value::Interval(value) => self.interval(tag, value),
             Value::DateTimeExtended(value) => self.date_time_extended(tag, value),
+        }
+    }
+
+    /// The items that a reader has left, one by one.
+    #[cold]
+    fn rewrite(&mut self, items: Reader<'_>) {
+        let mut around = [const { None }; Options::DEPTH_CEILING as usize];
+        let mut depth = 0;
+        // Whoever made the reader has read them before: what is broken is nothing to pass on.
+        for visit in Walk::new(items).map_while(Result::ok) {
+            self.end_below(&mut around, &mut depth, usize::from(visit.depth));
+            match visit.item.value {
+                Value::Structure(_) => {
+                    if let Some(slot) = around.get_mut(depth) {
+                        *slot = Some(self.begin(visit.item.tag));
+                        depth += 1;
+                    }
+                }
+                value => self.value(visit.item.tag, &value),
+            }
+        }
+        self.end_below(&mut around, &mut depth, 0);
+    }
+
+    /// Ends the structures that are deeper than `level`.
+    fn end_below(&mut self, around: &mut [Option<Open>], depth: &mut usize, level: usize) {
+        while *depth > level {
+            *depth -= 1;
+            if let Some(open) = around.get_mut(*depth).and_then(Option::take) {
+                self.end(open);
+            }
         }
     }
 
