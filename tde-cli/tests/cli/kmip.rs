@@ -176,12 +176,28 @@ fn fragments_are_for_ttlv() {
     );
     let text = decode(&["--ttlv"], &fragment.repeat(2)).expect(0).stdout_text();
     assert_eq!(text, "0000  BatchCount Integer 1\n0010  BatchCount Integer 1\n\ngood: 2 items\n");
+    // What deviates and then breaks off is malformed all the same.
+    let mut broken = fragment.to_vec();
+    broken[15] = 1;
+    broken.push(0xFF);
+    for options in [&["--ttlv"][..], &["--ttlv", "--lenient"]] {
+        let text = decode(options, &broken).expect(1).stdout_text();
+        assert!(text.contains("(non-zero padding)") && text.contains("malformed at byte 16"), "{text}");
+    }
     // But nothing may follow a message.
     let mut trailing = register();
     trailing.extend(fragment);
     decode(&["--ttlv"], &trailing).expect(1);
     decode(&[], &trailing).expect(1);
     decode(&["--lenient"], &trailing).expect(0);
+}
+
+#[test]
+fn of_very_many_deviations_the_first_are_listed() {
+    let fragment = [0x42, 0x00, 0x0D, 0x02, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0, 1];
+    let text = decode(&["--ttlv"], &fragment.repeat(1003)).expect(1).stdout_text();
+    assert_eq!(text.matches("(non-zero padding)").count(), 1000, "{text}");
+    assert!(text.ends_with("\n  ... and 3 more\n\ndeviates: 1003 items, 1003 deviations\n"), "{text}");
 }
 
 #[test]

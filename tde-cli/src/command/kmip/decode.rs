@@ -58,22 +58,26 @@ pub(crate) struct DecodeArgs {
     show_secrets: bool,
 }
 
+/// How many deviations are listed. The path to each is looked for from the start of the input.
+const LISTED: usize = 1000;
+
 pub(crate) fn run(args: &DecodeArgs) -> Result<Status, Failure> {
     let mut input = source::read(&args.file)?;
     if args.hex {
         input = source::from_hex(&input)?;
     }
+    let pretty = Pretty::new(&input).show_secrets(args.show_secrets);
     let findings = if args.ttlv { Findings::of_items(&input) } else { Findings::of_message(&input) };
     let mut out = Printer::new();
     if args.json {
         print_json(&mut out, &input, args.show_secrets)?;
         out.flush()?;
-        findings.print(&mut anstream::stderr().lock(), &input, args.lenient)?;
+        findings.print(&mut anstream::stderr().lock(), &input, &pretty, args.lenient)?;
     } else {
         let options =
             Options::new().leniency(if findings.deviates() { Leniency::ALL } else { Leniency::NONE });
-        write!(out, "{}", Pretty::new(&input).options(options).show_secrets(args.show_secrets))?;
-        findings.print(&mut out, &input, args.lenient)?;
+        write!(out, "{}", pretty.options(options))?;
+        findings.print(&mut out, &input, &pretty, args.lenient)?;
         out.flush()?;
     }
     Ok(findings.status(args.lenient))
@@ -110,7 +114,8 @@ impl Findings {
         let mut malformed = None;
         let options = Options::new().leniency(Leniency::ALL);
         let first = Reader::new(input).peek();
-        if first == Some(tag::REQUEST_MESSAGE) || first == Some(tag::RESPONSE_MESSAGE) || input.is_empty() {
+        let is_message = matches!(first, Some(tag::REQUEST_MESSAGE | tag::RESPONSE_MESSAGE));
+        if is_message || input.is_empty() {
             // Nothing may follow a message.
             malformed = ttlv::decode_with(input, options, |deviation| deviations.push(deviation)).err();
         }
@@ -118,15 +123,13 @@ impl Findings {
             match visit {
                 Ok(visit) => {
                     count += 1;
-                    if first
-                        .is_some_and(|first| first != tag::REQUEST_MESSAGE && first != tag::RESPONSE_MESSAGE)
-                    {
+                    if !is_message {
                         let item = visit.item;
                         deviations.extend(item.tolerated.iter().map(|(switch, _)| item.deviation(switch)));
                     }
                 }
-                // After a message, what follows need not be items.
-                Err(error) if malformed.is_none() && deviations.is_empty() => malformed = Some(error),
+                // Of a message that has been said, and what follows it need not be items.
+                Err(error) if !is_message => malformed = malformed.or(Some(error)),
                 Err(_) => {}
             }
         }
@@ -168,13 +171,22 @@ impl Findings {
         if self.malformed.is_none() && (lenient || !self.deviates()) { Status::Good } else { Status::Wrong }
     }
 
-    fn print(&self, out: &mut impl Write, input: &[u8], lenient: bool) -> Result<(), Failure> {
+    fn print(
+        &self,
+        out: &mut impl Write,
+        input: &[u8],
+        pretty: &Pretty<'_>,
+        lenient: bool,
+    ) -> Result<(), Failure> {
         if self.deviates() {
             writeln!(out, "\n{WARNING}deviations from the standard:{WARNING:#}")?;
         }
-        for deviation in &self.deviations {
+        for deviation in self.deviations.iter().take(LISTED) {
             let path = path(input, deviation.offset);
             writeln!(out, "  {:04X}  {} ({}){path}", deviation.offset, deviation.kind, deviation.switch)?;
+        }
+        if let Some(more @ 1..) = self.deviations.len().checked_sub(LISTED) {
+            writeln!(out, "  ... and {more} more")?;
         }
         writeln!(out)?;
         match &self.malformed {
@@ -183,7 +195,7 @@ impl Findings {
                 writeln!(
                     out,
                     "{ERROR}malformed{ERROR:#} {place}: {}{}",
-                    error.kind(),
+                    pretty.told(error.kind(), error.offset()),
                     path(input, error.offset())
                 )?;
                 if matches!(error.kind(), ErrorKind::NotThisMessage { .. }) {
