@@ -2,14 +2,14 @@
 
 use tde_kmip_codec::{
     DateTime,
-    attribute::{Attribute, AttributeReference, AttributeValue},
+    attribute::{Attribute, AttributeReference, AttributeValue, RevocationReason},
     operation::{
-        AddAttributeRequest, AdjustAttributeRequest, DeleteAttributeRequest, GetAttributeListRequest,
-        ModifyAttributeRequest, ResponsePayload, SetAttributeRequest,
+        ActivateRequest, AddAttributeRequest, AdjustAttributeRequest, DeleteAttributeRequest, DestroyRequest,
+        GetAttributeListRequest, ModifyAttributeRequest, ResponsePayload, RevokeRequest, SetAttributeRequest,
     },
     spec::{
         ProtocolVersion,
-        enumeration::{AdjustmentType, ResultReason, ResultStatus},
+        enumeration::{AdjustmentType, ResultReason, ResultStatus, RevocationReasonCode},
         tag,
     },
 };
@@ -127,6 +127,47 @@ fn single_values_are_added_once_and_adjusted() {
     set.unique_identifier = Some(id.as_str().into());
     for _ in 0..2 {
         assert_eq!(server.ask(version, set.clone()).status(), ResultStatus::SUCCESS);
+    }
+}
+
+#[test]
+fn an_object_grows_up_to_its_limit_and_can_be_ended_then() {
+    let server = Server::with(|options| options.max_object = 4096);
+    for (version, limit) in [
+        (ProtocolVersion::V1_2, ResultReason::GENERAL_FAILURE),
+        (ProtocolVersion::V2_1, ResultReason::SERVER_LIMIT_EXCEEDED),
+    ] {
+        let id = server.register(version, &version.to_string(), &[]).id();
+        let group = |place: usize| format!("{place}{}", "x".repeat(500));
+        let refused =
+            (0..8).map(|place| add(&server, version, &id, AttributeValue::ObjectGroup(&group(place))));
+        let refused = refused.filter(|answer| answer.status() != ResultStatus::SUCCESS).collect::<Vec<_>>();
+        assert!((1..8).contains(&refused.len()));
+        for answer in refused {
+            assert_eq!(answer.reason(), Some(limit));
+            let message = answer.item().result_message.unwrap().to_owned();
+            assert!(message.ends_with(" bytes, more than 4096"), "{message}");
+        }
+        let long = server.register(version, &"x".repeat(5000), &[]);
+        assert_eq!(long.reason(), Some(limit));
+
+        let mut activate = ActivateRequest::default();
+        activate.unique_identifier = Some(id.as_str().into());
+        assert_eq!(server.ask(version, activate).status(), ResultStatus::SUCCESS);
+        // No limit stands in the way of the end, not even with a long reason.
+        let message = "x".repeat(4096);
+        let mut reason = RevocationReason::new(RevocationReasonCode::SUPERSEDED);
+        reason.revocation_message = Some(&message);
+        let mut revoke = RevokeRequest::new(reason);
+        revoke.unique_identifier = Some(id.as_str().into());
+        assert_eq!(server.ask(version, revoke).status(), ResultStatus::SUCCESS);
+        let mut delete = DeleteAttributeRequest::default();
+        delete.unique_identifier = Some(id.as_str().into());
+        delete.attribute_reference = Some(AttributeReference::Standard(tag::OBJECT_GROUP));
+        assert_eq!(server.ask(version, delete).status(), ResultStatus::SUCCESS);
+        let mut destroy = DestroyRequest::default();
+        destroy.unique_identifier = Some(id.as_str().into());
+        assert_eq!(server.ask(version, destroy).status(), ResultStatus::SUCCESS);
     }
 }
 

@@ -6,7 +6,7 @@ use tde_kmip_codec::{
         Attribute, AttributeReference, AttributeValue, CryptographicParameters, DerivationParameters,
         UniqueIdentifier,
     },
-    operation::{DeriveKeyRequest, GetAttributesRequest, ResponsePayload},
+    operation::{DeriveKeyRequest, GetAttributesRequest, LocateRequest, ResponsePayload},
     spec::{
         ProtocolVersion,
         enumeration::{
@@ -215,4 +215,24 @@ fn what_nothing_can_be_derived_of_is_refused() {
             pick(ResultReason::ITEM_NOT_FOUND, ResultReason::OBJECT_NOT_FOUND)
         );
     }
+}
+
+/// Each derived key is a link more.
+#[test]
+fn a_base_takes_links_up_to_the_limit_of_its_length() {
+    let server = Server::with(|options| options.max_object = 4096);
+    let version = ProtocolVersion::V2_1;
+    let base = server.active_secret(version, b"password", DERIVE);
+    let derived = || {
+        let wanted = (ObjectType::SECRET_DATA, 256);
+        let hash = hashed(HashingAlgorithm::SHA_256);
+        derive(&server, version, wanted, &[&base], DerivationMethod::HASH, hash).reason()
+    };
+    let refused = (0..100).find_map(|_| derived());
+    assert_eq!(refused, Some(ResultReason::SERVER_LIMIT_EXCEEDED));
+    // What was refused has left no key behind.
+    let mut all = LocateRequest::default();
+    all.attributes = Some(tde_kmip_codec::attribute::Attributes::NONE);
+    let located = server.ask(version, all).located().len();
+    assert_eq!(located, 1 + links(&server, version, &base, LinkType::DERIVED_KEY_LINK).len());
 }

@@ -16,7 +16,7 @@ use super::{
     envelope::{self, Envelope},
     failure::{Failure, Outcome, Stop},
     operation,
-    reply::{ItemHead, MAX_CORRELATION, Reply},
+    reply::{ItemHead, MAX_CORRELATION, Reply, SizeLimit},
     streams::BatchStreams,
     transaction::Transaction,
 };
@@ -40,7 +40,7 @@ pub(super) struct Batch<'e> {
     pub(super) placeholder: Option<String>,
     /// The objects that each item so far made or found.
     pub(super) made: Vec<Made>,
-    /// The data that items so far gave (KMIP 2.1, section 7.9).
+    /// The data that items so far gave (KMIP 2.1, section 7.9). No more than fits into the response: all of it is there too.
     pub(super) given: Vec<(Operation, Zeroizing<Vec<u8>>)>,
     /// The objects that the current item is about, for the audit log.
     pub(super) touched: Vec<String>,
@@ -65,7 +65,7 @@ pub(super) fn respond(
     let options = &engine.options;
     let now = options.clock.now();
     let refused = |version, failure: &Failure, out: &mut Vec<u8>| {
-        let mut reply = Reply::new(version, usize::MAX);
+        let mut reply = Reply::new(version, server_limit(options));
         reply.failure(ItemHead { operation: None, id: None }, failure);
         reply.finish(now, out);
         Answered {
@@ -111,13 +111,15 @@ impl<'e> Batch<'e> {
             let message = "asynchronous operations are not supported";
             return Err(Failure::exactly(ResultReason::FEATURE_NOT_SUPPORTED, message));
         }
-        let limit = match header.maximum_response_size {
-            None => usize::MAX,
-            Some(size) => usize::try_from(size)
-                .ok()
-                .filter(|size| *size > 0)
-                .ok_or_else(|| Failure::invalid_field(format!("{size} is no Maximum Response Size")))?,
-        };
+        let mut limit = server_limit(options);
+        if let Some(size) = header.maximum_response_size {
+            let bytes = usize::try_from(size).ok().filter(|size| *size > 0);
+            let bytes =
+                bytes.ok_or_else(|| Failure::invalid_field(format!("{size} is no Maximum Response Size")))?;
+            if bytes <= limit.bytes {
+                limit = SizeLimit { bytes, name: "Maximum Response Size" };
+            }
+        }
         let owner = match &options.authenticator {
             None => client.name().to_owned(),
             Some(authenticator) => {
@@ -149,7 +151,7 @@ impl<'e> Batch<'e> {
             owner,
             version,
             now,
-            store: Transaction::new(&*engine.store, &engine.applying),
+            store: Transaction::new(&*engine.store, &engine.applying, options.max_object),
             streams: BatchStreams::new(&engine.streams, now, options),
             placeholder: None,
             made: Vec::new(),
@@ -309,6 +311,11 @@ struct Mark {
     made: usize,
     given: usize,
     answered: usize,
+}
+
+/// The most that is ever sent.
+fn server_limit(options: &EngineOptions) -> SizeLimit {
+    SizeLimit { bytes: options.response_limit(), name: "the server's largest response" }
 }
 
 fn is_mandatory(indicator: tde_kmip_codec::message::AsynchronousIndicator) -> bool {

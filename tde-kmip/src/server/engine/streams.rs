@@ -171,7 +171,7 @@ impl<'s> BatchStreams<'s> {
                 "data in parts: more than {} at once, or more than {} bytes held for them",
                 options.max_streams, options.max_stream_bytes
             );
-            return Err(Failure::new(Why::TooManyStreams, message).into());
+            return Err(Failure::new(Why::ServerLimit, message).into());
         }
         others()?;
         for (correlation, change) in pending {

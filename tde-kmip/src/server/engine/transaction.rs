@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    failure::{Outcome, Stop},
+    failure::{Failure, Outcome, Stop, Why},
     record::Object,
 };
 use crate::server::store::{Change, ObjectStore, Record, StoreError};
@@ -18,6 +18,8 @@ pub(super) struct Transaction<'s> {
     store: &'s dyn ObjectStore,
     /// Held while changes are applied: the store compares revisions of records, but knows nothing of who else has a name.
     applying: &'s Mutex<()>,
+    /// The most bytes of a record to which a client adds.
+    max_object: usize,
     pending: BTreeMap<String, Pending>,
     /// Which records of the store had the names that were asked for: what was decided by it holds while that does.
     seen: RefCell<BTreeMap<String, Vec<(String, u64)>>>,
@@ -30,8 +32,9 @@ struct Pending {
 }
 
 impl<'s> Transaction<'s> {
-    pub(super) const fn new(store: &'s dyn ObjectStore, applying: &'s Mutex<()>) -> Self {
-        Self { store, applying, pending: BTreeMap::new(), seen: RefCell::new(BTreeMap::new()) }
+    pub(super) const fn new(store: &'s dyn ObjectStore, applying: &'s Mutex<()>, max_object: usize) -> Self {
+        let seen = RefCell::new(BTreeMap::new());
+        Self { store, applying, max_object, pending: BTreeMap::new(), seen }
     }
 
     pub(super) fn get(&self, id: &str) -> Outcome<Option<Arc<Record>>> {
@@ -60,6 +63,27 @@ impl<'s> Transaction<'s> {
         })?;
         let new = self.pending.values().filter(|pending| pending.base.is_none());
         new.for_each(|pending| visit(&pending.record));
+        Ok(())
+    }
+
+    /// Keeps an object that the client made or added to. One that is too long may become shorter; and what changes its
+    /// state goes through [`put`](Self::put), so that every key can be revoked and destroyed.
+    pub(super) fn put_bounded(&mut self, object: &mut Object) -> Outcome {
+        let len = |pending: &Pending| pending.record.contents.len();
+        let before = self.pending.get(&object.id).map(len);
+        self.put(object)?;
+        let now = self.pending.get(&object.id).map_or(0, len);
+        let most = self.max_object;
+        if now > most {
+            let before = match before {
+                Some(before) => before,
+                None => self.store.get(&object.id)?.map_or(0, |record| record.contents.len()),
+            };
+            if now > before {
+                let message = format!("the object with its attributes has {now} bytes, more than {most}");
+                return Err(Failure::new(Why::ServerLimit, message).into());
+            }
+        }
         Ok(())
     }
 

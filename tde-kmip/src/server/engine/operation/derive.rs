@@ -77,7 +77,7 @@ pub(super) fn derive_key(batch: &mut Batch<'_>, request: &DeriveKeyRequest<'_>) 
         link(&mut new, LinkType::DERIVATION_BASE_OBJECT_LINK, &base.id)?;
         link(base, LinkType::DERIVED_KEY_LINK, &new.id)?;
         base.changed(batch.now)?;
-        batch.store.put(base)?;
+        batch.store.put_bounded(base)?;
         linked.push(&base.id);
     }
     batch.store.put(&mut new)?;

@@ -209,7 +209,7 @@ pub(super) fn keep_new(
         material: Some(material),
     };
     describe(batch, &mut object, managed, generated)?;
-    batch.store.put(&mut object)?;
+    batch.store.put_bounded(&mut object)?;
     Ok(object)
 }
 

@@ -227,5 +227,5 @@ pub(super) fn finish(batch: &mut Batch<'_>, object: &mut Object, key: &Key) -> O
         _ => {}
     }
     object.changed(batch.now)?;
-    batch.store.put(object)
+    batch.store.put_bounded(object)
 }
