@@ -228,6 +228,7 @@ struct Pending {
 impl<'s> BatchStreams<'s> {
     pub(super) fn new(all: &'s Streams, now: i64, options: &EngineOptions) -> Self {
         let oldest = now.saturating_sub(i64::from(options.stream_idle_time));
+        all.sweep(oldest);
         Self { all, oldest, pending: BTreeMap::new() }
     }
 
@@ -291,7 +292,6 @@ impl<'s> BatchStreams<'s> {
         if pending.is_empty() {
             return others();
         }
-        self.all.sweep(self.oldest);
         let reserved = self.all.reserve(owner, now, options, pending)?;
         // May take as long as a disk does: without the lock, so that only the same streams wait.
         others()?;

@@ -77,3 +77,15 @@ fn what_is_reserved_counts_and_is_free_again_after_a_failure() {
     assert_eq!((held(&streams, "alice", b"one"), held(&streams, "alice", b"new")), (Some(10), None));
     put(&streams, "alice", b"new", most - 10, || Ok(())).unwrap();
 }
+
+#[test]
+fn any_batch_forgets_what_nobody_goes_on_with() {
+    let streams = Streams::default();
+    let options = EngineOptions::default();
+    put(&streams, "alice", b"one", 10, || Ok(())).unwrap();
+    let idle = i64::from(options.stream_idle_time);
+    BatchStreams::new(&streams, idle, &options);
+    assert_eq!(streams.lock().len(), 1);
+    BatchStreams::new(&streams, idle + 1, &options);
+    assert_eq!(streams.lock().len(), 0);
+}
