@@ -10,8 +10,8 @@ use tde_kmip_codec::{
     spec::{
         ProtocolVersion,
         enumeration::{
-            BlockCipherMode, CryptographicAlgorithm, DerivationMethod, HashingAlgorithm, LinkType,
-            ObjectType, ResultReason,
+            BatchErrorContinuationOption, BlockCipherMode, CryptographicAlgorithm, DerivationMethod,
+            HashingAlgorithm, LinkType, ObjectType, ResultReason,
         },
         mask::CryptographicUsageMask,
         tag,
@@ -235,4 +235,30 @@ fn a_base_takes_links_up_to_the_limit_of_its_length() {
     all.attributes = Some(tde_kmip_codec::attribute::Attributes::NONE);
     let located = server.ask(version, all).located().len();
     assert_eq!(located, 1 + links(&server, version, &base, LinkType::DERIVED_KEY_LINK).len());
+}
+
+/// As much as one derivation may cost, a batch of them may; the same one again costs nothing.
+#[test]
+fn the_rounds_of_a_batch_are_counted_together() {
+    let server = Server::with(|options| options.max_derivation_rounds = 1000);
+    let version = ProtocolVersion::V1_4;
+    let base = server.active_secret(version, b"password", DERIVE);
+    let ids = [UniqueIdentifier::Text(&base)];
+    let attributes = [Attribute::new(AttributeValue::CryptographicLength(256))];
+    let run = |option, salts: &[&'static [u8]]| {
+        let payloads = salts.iter().map(|salt| {
+            let parameters = salted(HashingAlgorithm::SHA_256, salt, 400);
+            let wanted = (ObjectType::SECRET_DATA, DerivationMethod::PBKDF2);
+            let mut request = DeriveKeyRequest::new(wanted.0, wanted.1, parameters, (&attributes).into());
+            request.unique_identifiers = (&ids).into();
+            request.into()
+        });
+        let answers = server.batch(version, Some(option), payloads.collect());
+        answers.iter().map(Answer::reason).collect::<Vec<_>>()
+    };
+    let refused = Some(ResultReason::INVALID_FIELD);
+    use BatchErrorContinuationOption as Option_;
+    assert_eq!(run(Option_::CONTINUE, &[b"a", b"b", b"c", b"a", b"b"]), [None, None, refused, None, None]);
+    assert_eq!(run(Option_::UNDO, &[b"a", b"b", b"c"]), [None, None, refused]);
+    assert_eq!(run(Option_::UNDO, &[b"a", b"b"]), [None, None]);
 }

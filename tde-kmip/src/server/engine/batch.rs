@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Answered, AnsweredItem, ClientIdentity, Engine, EngineOptions,
+    derivation::Derived,
     envelope::{self, Envelope},
     failure::{Failure, Outcome, Stop},
     operation,
@@ -42,6 +43,8 @@ pub(super) struct Batch<'e> {
     pub(super) made: Vec<Made>,
     /// The data that items so far gave (KMIP 2.1, section 7.9). No more than fits into the response: all of it is there too.
     pub(super) given: Vec<(Operation, Zeroizing<Vec<u8>>)>,
+    /// What was derived at a cost.
+    pub(super) derived: Derived,
     /// The objects that the current item is about, for the audit log.
     pub(super) touched: Vec<String>,
     /// What the answer to the current item repeats of it.
@@ -156,6 +159,7 @@ impl<'e> Batch<'e> {
             placeholder: None,
             made: Vec::new(),
             given: Vec::new(),
+            derived: Derived::default(),
             touched: Vec::new(),
             head: ItemHead { operation: None, id: None },
             reply,

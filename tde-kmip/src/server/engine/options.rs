@@ -92,7 +92,7 @@ pub struct EngineOptions {
     pub max_rsa_bits_used: usize,
     /// The most key pairs that one batch makes.
     pub max_key_pairs: usize,
-    /// The most rounds that PBKDF2 does for one key: its iterations, for each hash that the key takes.
+    /// The most rounds that PBKDF2 does in one batch: its iterations, for each hash that a key takes.
     pub max_derivation_rounds: u64,
     /// The most data in several parts that a client may have begun at once.
     pub max_streams: usize,
