@@ -151,10 +151,10 @@ impl<'e> Batch<'e> {
         Ok(Self {
             options,
             client,
+            store: Transaction::new(&*engine.store, owner.clone(), &engine.applying, options.max_object),
             owner,
             version,
             now,
-            store: Transaction::new(&*engine.store, &engine.applying, options.max_object),
             streams: BatchStreams::new(&engine.streams, now, options),
             placeholder: None,
             made: Vec::new(),
