@@ -10,11 +10,14 @@ mod certificates;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use certificates::{Authority, Issued, Odd};
-use rustls::{ClientConnection, StreamOwned};
+use rustls::pki_types::UnixTime;
+use rustls::time_provider::TimeProvider;
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, ServerConfig, StreamOwned};
 use tde_kmip::framing::{Direction, MessageBuffer, read_message};
 use tde_kmip::server::engine::{Engine, EngineOptions};
 use tde_kmip::server::store::MemoryStore;
@@ -36,12 +39,18 @@ struct Served {
 
 impl Served {
     fn start(limits: Limits) -> Self {
+        Self::start_with(limits, |_| ())
+    }
+
+    fn start_with(limits: Limits, change: impl FnOnce(&mut ServerConfig)) -> Self {
         let authority = Authority::new("Test CA");
         let issued = authority.server(&["127.0.0.1"]);
         let identity = Identity::from_pem(issued.chain.as_bytes(), issued.key.as_bytes(), None).unwrap();
         let tls = ServerTls::new(identity).client_authorities_pem(authority.pem().as_bytes()).unwrap();
         let engine = Engine::new(Arc::new(MemoryStore::new()), EngineOptions::default());
-        let server = Server::bind("127.0.0.1:0", &tls.build().unwrap(), engine, limits).unwrap();
+        let mut tls = Arc::unwrap_or_clone(tls.build().unwrap());
+        change(&mut tls);
+        let server = Server::bind("127.0.0.1:0", &tls, engine, limits).unwrap();
         let (address, handle) = (server.local_addr().unwrap(), server.handle());
         Self { authority, address, handle, running: Some(thread::spawn(|| server.run())) }
     }
@@ -51,15 +60,23 @@ impl Served {
     }
 
     fn connect_as(&self, client: Option<&Issued>) -> io::Result<Tls> {
+        self.connect_with(self.client(client))
+    }
+
+    fn client(&self, client: Option<&Issued>) -> Arc<ClientConfig> {
         let mut tls = ClientTls::new().authorities_pem(self.authority.pem().as_bytes()).unwrap();
         if let Some(client) = client {
             let identity = Identity::from_pem(client.chain.as_bytes(), client.key.as_bytes(), None).unwrap();
             tls = tls.identity(identity);
         }
+        tls.build().unwrap()
+    }
+
+    fn connect_with(&self, tls: Arc<ClientConfig>) -> io::Result<Tls> {
         let stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
         let name = "127.0.0.1".try_into().unwrap();
-        let mut tls = StreamOwned::new(ClientConnection::new(tls.build().unwrap(), name).unwrap(), stream);
+        let mut tls = StreamOwned::new(ClientConnection::new(tls, name).unwrap(), stream);
         while tls.conn.is_handshaking() {
             tls.conn.complete_io(&mut tls.sock)?;
         }
@@ -156,6 +173,35 @@ fn only_clients_of_the_authority_get_in() {
         let answer = served.connect_as(client.as_ref()).map_err(|error| error.to_string());
         let answer = answer.and_then(|mut tls| ask(&mut tls));
         assert_eq!(answer.is_ok(), accepted, "{answer:?}");
+    }
+}
+
+/// The clock of TLS, ahead by some seconds.
+#[derive(Debug, Default)]
+struct Ahead(AtomicU64);
+
+impl TimeProvider for Ahead {
+    fn current_time(&self) -> Option<UnixTime> {
+        let ahead = Duration::from_secs(self.0.load(Ordering::Relaxed));
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(UnixTime::now().as_secs()) + ahead))
+    }
+}
+
+#[test]
+fn a_session_is_not_resumed_with_a_certificate_that_has_expired() {
+    const DAY: u64 = 86_400;
+    let ahead = Arc::new(Ahead::default());
+    let clock = Arc::<Ahead>::clone(&ahead);
+    let served = Served::start_with(Limits::default(), |tls| tls.time_provider = clock);
+    let odd = Odd { days_to: 2, ..Odd::default() };
+    let client = served.client(Some(&served.authority.issue("client", &[], false, odd)));
+    for (days, resumed, accepted) in [(0, false, true), (1, true, true), (3, true, false)] {
+        ahead.0.store(days * DAY, Ordering::Relaxed);
+        let mut tls = served.connect_with(Arc::clone(&client)).unwrap();
+        let kind = if resumed { HandshakeKind::Resumed } else { HandshakeKind::Full };
+        assert_eq!(tls.conn.handshake_kind(), Some(kind), "after {days} days");
+        let answer = ask(&mut tls);
+        assert_eq!(answer.is_ok(), accepted, "after {days} days: {answer:?}");
     }
 }
 

@@ -49,16 +49,65 @@ pub(super) fn refused(peer: SocketAddr, client: Option<&ClientIdentity>, why: &d
     warn!(target: TARGET, client = client.map(ClientIdentity::name), %peer, refused = %why);
 }
 
+/// The most identifiers in one event: Locate finds any number.
+const MOST_LISTED: usize = 100;
+/// The most characters of an identifier: requests may name any text.
+const MOST_CHARACTERS: usize = 128;
+
+/// Identifiers, separated by spaces. Nothing in one can be taken for a space or the end of a line.
 struct List<'a>(&'a [String]);
 
 impl fmt::Display for List<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, id) in self.0.iter().enumerate() {
+        for (index, id) in self.0.iter().take(MOST_LISTED).enumerate() {
             if index > 0 {
                 f.write_str(" ")?;
             }
-            f.write_str(id)?;
+            let mut characters = id.chars();
+            for character in characters.by_ref().take(MOST_CHARACTERS) {
+                if character.is_whitespace() {
+                    write!(f, "{}", character.escape_unicode())?;
+                } else {
+                    write!(f, "{}", character.escape_debug())?;
+                }
+            }
+            if !characters.as_str().is_empty() {
+                f.write_str("...")?;
+            }
         }
-        Ok(())
+        match self.0.len().saturating_sub(MOST_LISTED) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(ids: &[&str]) -> String {
+        let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+        List(&ids).to_string()
+    }
+
+    #[test]
+    fn identifiers_are_told_apart_whatever_is_in_them() {
+        let id = "0b4c9f0e-75f9-4d0a-9d67-6a2f9d0f5d3e";
+        assert_eq!(listed(&[id, "a_b"]), format!("{id} a_b"));
+        assert_eq!(listed(&["a b", r"c\u{20}d"]), r"a\u{20}b c\\u{20}d");
+        let forged =
+            listed(&["x\r\nINFO tde_kmip::audit: client=\"y\"", "\u{1b}[2K", "\u{202e}\u{85}\u{3000}"]);
+        assert!(forged.chars().all(|c| !c.is_control()), "{forged}");
+        assert_eq!(forged.split_whitespace().count(), 3, "{forged}");
+        assert!(!forged.contains('\u{202e}'), "{forged}");
+    }
+
+    #[test]
+    fn an_event_has_a_largest_size() {
+        assert_eq!(listed(&["x".repeat(10_000).as_str(), "y"]), format!("{}... y", "x".repeat(128)));
+        let many = listed(&["x"; 1000]);
+        assert!(many.starts_with("x x x ") && many.ends_with(" x and 900 more"), "{many}");
+        assert_eq!(listed(&["x"; 100]).len(), 199);
     }
 }

@@ -71,6 +71,13 @@ fn handshake(shared: &Shared, socket: Socket) -> io::Result<(Tls, ClientIdentity
     let certificate = certificate.ok_or_else(|| io::Error::other("the client shows no certificate"))?;
     let facts = CertificateFacts::from_der(certificate)
         .ok_or_else(|| io::Error::other("the client's certificate cannot be read"))?;
+    // Whoever resumes a session is not verified again.
+    let now = shared.tls.time_provider.current_time().ok_or_else(|| io::Error::other("there is no time"))?;
+    if !facts.is_valid_at(i64::try_from(now.as_secs()).unwrap_or(i64::MAX)) {
+        let message =
+            format!("the client's certificate is valid from {} to {}", facts.not_before, facts.not_after);
+        return Err(io::Error::other(message));
+    }
     let name = facts.common_name.filter(|name| !name.is_empty()).unwrap_or(facts.subject);
     let fingerprint =
         Sha256::digest(certificate).iter().map(|byte| format!("{byte:02x}")).collect::<String>();

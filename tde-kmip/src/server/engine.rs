@@ -41,7 +41,8 @@
 //! - **Destroyed objects** keep their attributes. Locate finds them only where Storage Status Mask asks for them.
 //! - **Dates** move states: an object whose Activation Date has come is Active when it is next looked at.
 //! - **Batches** run in their order. What one item changes is kept as a whole or not at all; with Undo, so is what the
-//!   batch changes. An item whose answer would exceed Maximum Response Size changes nothing.
+//!   batch changes. An item whose answer would exceed Maximum Response Size or
+//!   [`EngineOptions::max_response`] changes nothing.
 //! - **Key pairs** are RSA of at most [`EngineOptions::max_rsa_bits_made`] bits, or on P-256, P-384, P-521 and
 //!   secp256k1. Keys that clients bring are kept as they come, and judged when they are used. Get turns them into every
 //!   format that the standard has for them. ECDSA signatures are in DER; the salt of RSA's PSS is as long as fits,

@@ -4,11 +4,12 @@ mod attempts;
 mod hash;
 
 use core::fmt;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -23,6 +24,10 @@ use hash::PasswordHash;
 
 /// The largest file that is read: room for thousands of users.
 const MAX_FILE: u64 = 1 << 20;
+/// How many clients one user's password is remembered of; beyond that, all of them are forgotten.
+const MOST_REMEMBERED: usize = 1000;
+/// After so many wrong passwords of a client, the right one is forgotten: trying against it costs no wait.
+const MOST_WRONG: u32 = 8;
 
 /// Users and the hashes of their passwords, which every request must bring: an [`Authenticator`].
 ///
@@ -31,7 +36,7 @@ const MAX_FILE: u64 = 1 << 20;
 /// and those that begin with `#` do not count.
 ///
 /// Argon2 is slow on purpose. One password is hashed at a time, and one that was right is remembered, as a keyed hash, for
-/// as long as the server runs. After a wrong one, the client that sent it waits, the longer the more there were.
+/// the client that sent it. After a wrong one, the client that sent it waits, the longer the more there were.
 pub struct Passwords {
     users: Vec<User>,
     /// Compared with when there is no such user, so that both take the same time.
@@ -46,8 +51,21 @@ struct User {
     name: String,
     owner: Option<String>,
     hash: PasswordHash,
-    /// The keyed hash of the password, once it was right.
-    verified: Mutex<Option<[u8; 32]>>,
+    /// By the client's name: nobody learns from another client's success without waiting.
+    verified: Mutex<HashMap<String, Verified>>,
+}
+
+/// A password that was right.
+struct Verified {
+    keyed: [u8; 32],
+    /// How often the client sent another one since.
+    wrong: u32,
+}
+
+impl User {
+    fn verified(&self) -> MutexGuard<'_, HashMap<String, Verified>> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Passwords {
@@ -133,7 +151,7 @@ impl Passwords {
         let given = given.ok_or(AuthenticationError)?;
         let password = given.password.as_ref().ok_or(AuthenticationError)?.expose().as_bytes();
         let user = self.users.iter().find(|user| user.name == given.username);
-        if !user.is_some_and(|user| self.remembers(user, password)) {
+        if !user.is_some_and(|user| self.remembers(user, client, password)) {
             let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
             if !attempts.may_try(client.name(), now()) {
                 return Err(AuthenticationError);
@@ -142,8 +160,7 @@ impl Passwords {
             match user {
                 Some(user) if right => {
                     attempts.succeeded(client.name());
-                    *user.verified.lock().unwrap_or_else(PoisonError::into_inner) =
-                        Some(self.keyed(user, password));
+                    self.remember(user, client, password);
                 }
                 _ => {
                     attempts.failed(client.name(), now());
@@ -155,10 +172,27 @@ impl Passwords {
         Ok(owner.unwrap_or(client.name()).to_owned())
     }
 
-    /// Whether this password was right before.
-    fn remembers(&self, user: &User, password: &[u8]) -> bool {
-        let verified = *user.verified.lock().unwrap_or_else(PoisonError::into_inner);
-        verified.is_some_and(|verified| verified.ct_eq(&self.keyed(user, password)).into())
+    /// Whether this client sent this password before, and it was right.
+    fn remembers(&self, user: &User, client: &ClientIdentity, password: &[u8]) -> bool {
+        let mut verified = user.verified();
+        let Some(known) = verified.get_mut(client.name()) else { return false };
+        if known.keyed.ct_eq(&self.keyed(user, password)).into() {
+            return true;
+        }
+        known.wrong += 1;
+        if known.wrong >= MOST_WRONG {
+            verified.remove(client.name());
+        }
+        false
+    }
+
+    fn remember(&self, user: &User, client: &ClientIdentity, password: &[u8]) {
+        let known = Verified { keyed: self.keyed(user, password), wrong: 0 };
+        let mut verified = user.verified();
+        if verified.len() >= MOST_REMEMBERED {
+            verified.clear();
+        }
+        verified.insert(client.name().to_owned(), known);
     }
 
     fn keyed(&self, user: &User, password: &[u8]) -> [u8; 32] {

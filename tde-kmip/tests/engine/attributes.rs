@@ -2,14 +2,15 @@
 
 use tde_kmip_codec::{
     DateTime,
-    attribute::{Attribute, AttributeReference, AttributeValue},
+    attribute::{Attribute, AttributeReference, AttributeValue, RevocationReason, UsageLimits},
     operation::{
-        AddAttributeRequest, AdjustAttributeRequest, DeleteAttributeRequest, GetAttributeListRequest,
-        ModifyAttributeRequest, ResponsePayload, SetAttributeRequest,
+        ActivateRequest, AddAttributeRequest, AdjustAttributeRequest, DeleteAttributeRequest, DestroyRequest,
+        GetAttributeListRequest, GetUsageAllocationRequest, ModifyAttributeRequest, ResponsePayload,
+        RevokeRequest, SetAttributeRequest,
     },
     spec::{
         ProtocolVersion,
-        enumeration::{AdjustmentType, ResultReason, ResultStatus},
+        enumeration::{AdjustmentType, ResultReason, ResultStatus, RevocationReasonCode, UsageLimitsUnit},
         tag,
     },
 };
@@ -127,6 +128,94 @@ fn single_values_are_added_once_and_adjusted() {
     set.unique_identifier = Some(id.as_str().into());
     for _ in 0..2 {
         assert_eq!(server.ask(version, set.clone()).status(), ResultStatus::SUCCESS);
+    }
+}
+
+#[test]
+fn an_object_grows_up_to_its_limit_and_can_be_ended_then() {
+    let server = Server::with(|options| options.max_object = 4096);
+    for (version, limit) in [
+        (ProtocolVersion::V1_2, ResultReason::GENERAL_FAILURE),
+        (ProtocolVersion::V2_1, ResultReason::SERVER_LIMIT_EXCEEDED),
+    ] {
+        let id = server.register(version, &version.to_string(), &[]).id();
+        let group = |place: usize| format!("{place}{}", "x".repeat(500));
+        let refused =
+            (0..8).map(|place| add(&server, version, &id, AttributeValue::ObjectGroup(&group(place))));
+        let refused = refused.filter(|answer| answer.status() != ResultStatus::SUCCESS).collect::<Vec<_>>();
+        assert!((1..8).contains(&refused.len()));
+        for answer in refused {
+            assert_eq!(answer.reason(), Some(limit));
+            let message = answer.item().result_message.unwrap().to_owned();
+            assert!(message.ends_with(" bytes, more than 4096"), "{message}");
+        }
+        let long = server.register(version, &"x".repeat(5000), &[]);
+        assert_eq!(long.reason(), Some(limit));
+
+        let mut activate = ActivateRequest::default();
+        activate.unique_identifier = Some(id.as_str().into());
+        assert_eq!(server.ask(version, activate).status(), ResultStatus::SUCCESS);
+        // No limit stands in the way of the end, not even with a long reason.
+        let message = "x".repeat(4096);
+        let mut reason = RevocationReason::new(RevocationReasonCode::SUPERSEDED);
+        reason.revocation_message = Some(&message);
+        let mut revoke = RevokeRequest::new(reason);
+        revoke.unique_identifier = Some(id.as_str().into());
+        assert_eq!(server.ask(version, revoke).status(), ResultStatus::SUCCESS);
+        let mut delete = DeleteAttributeRequest::default();
+        delete.unique_identifier = Some(id.as_str().into());
+        delete.attribute_reference = Some(AttributeReference::Standard(tag::OBJECT_GROUP));
+        assert_eq!(server.ask(version, delete).status(), ResultStatus::SUCCESS);
+        let mut destroy = DestroyRequest::default();
+        destroy.unique_identifier = Some(id.as_str().into());
+        assert_eq!(server.ask(version, destroy).status(), ResultStatus::SUCCESS);
+    }
+}
+
+/// KMIP 1.4, section 3.21; KMIP 2.1, section 4.60.
+#[test]
+fn usage_limits_stay_once_something_was_allocated() {
+    let server = Server::new();
+    for version in [ProtocolVersion::V1_0, ProtocolVersion::V1_4, ProtocolVersion::V2_1] {
+        let limits = |total, count| {
+            let mut limits = UsageLimits::new(total, UsageLimitsUnit::OBJECT);
+            limits.usage_limits_count = count;
+            AttributeValue::UsageLimits(limits)
+        };
+        let pick = |v1, v2| Some(if version.major < 2 { v1 } else { v2 });
+        let more = [limits(10, None), AttributeValue::ActivationDate(DateTime(NOW - 1))];
+        let id = server.register(version, &version.to_string(), &more).id();
+        let named = Some(id.as_str().into());
+        let modify = |value| {
+            let mut modify = ModifyAttributeRequest::new(Attribute::new(value));
+            modify.unique_identifier = named;
+            server.ask(version, modify).reason()
+        };
+        assert_eq!(modify(limits(20, None)), None);
+        for count in [21, -1] {
+            let bad = pick(ResultReason::INVALID_FIELD, ResultReason::INVALID_ATTRIBUTE_VALUE);
+            assert_eq!(modify(limits(20, Some(count))), bad, "{count}");
+        }
+        let mut allocate = GetUsageAllocationRequest::new(5);
+        allocate.unique_identifier = named;
+        assert_eq!(server.ask(version, allocate).reason(), None);
+
+        let refused = pick(ResultReason::PERMISSION_DENIED, ResultReason::ATTRIBUTE_READ_ONLY);
+        assert_eq!(modify(limits(20, None)), refused);
+        assert_eq!(modify(limits(1000, Some(1000))), refused);
+        let mut delete = DeleteAttributeRequest::default();
+        delete.unique_identifier = named;
+        delete.attribute_reference = Some(AttributeReference::Standard(tag::USAGE_LIMITS));
+        assert_eq!(server.ask(version, delete).reason(), refused);
+        if version.major >= 2 {
+            let mut set = SetAttributeRequest::new(Attribute::new(limits(20, None)));
+            set.unique_identifier = named;
+            assert_eq!(server.ask(version, set).reason(), refused);
+        }
+        let mut allocate = GetUsageAllocationRequest::new(16);
+        allocate.unique_identifier = named;
+        let over = pick(ResultReason::PERMISSION_DENIED, ResultReason::USAGE_LIMIT_EXCEEDED);
+        assert_eq!(server.ask(version, allocate).reason(), over);
     }
 }
 

@@ -17,6 +17,7 @@ use tde_kmip_codec::{
             self, BatchErrorContinuationOption, Operation, QueryFunction, ResultReason, ResultStatus,
             RevocationReasonCode,
         },
+        mask::CryptographicUsageMask,
     },
     ttlv::Leniency,
 };
@@ -141,6 +142,33 @@ fn an_item_whose_answer_is_too_long_changes_nothing() {
     let mut header = RequestHeader::new(ProtocolVersion::V1_4, 1);
     header.maximum_response_size = Some(8192);
     assert_eq!(server.send(header, &[item(register("a"))]).remove(0).status(), ResultStatus::SUCCESS);
+}
+
+#[test]
+fn a_batch_has_no_more_answers_than_fit() {
+    let server = Server::with(|options| {
+        options.max_object = 50_000;
+        options.max_response = 1;
+    });
+    let version = ProtocolVersion::V1_4;
+    let id = server.active_secret(version, &[7; 40_000], CryptographicUsageMask::DERIVE_KEY);
+    let goes_on = Some(BatchErrorContinuationOption::CONTINUE);
+    let answers = server.batch(version, goes_on, vec![get(&id), get(&id), get(&id), locate_all()]);
+    let reasons: Vec<_> = answers.iter().map(crate::support::Answer::reason).collect();
+    assert_eq!(reasons, [None, None, Some(ResultReason::RESPONSE_TOO_LARGE), None]);
+    let message = "the answer is longer than the server's largest response, 100000 bytes";
+    assert_eq!(answers[2].item().result_message, Some(message));
+    // The client may want less, and gets no more by wanting it.
+    for (wanted, named) in [(60_000, "Maximum Response Size"), (1 << 20, "the server's largest response")] {
+        let mut header = RequestHeader::new(version, 3);
+        header.maximum_response_size = Some(wanted);
+        let gets = [b"1", b"2", b"3"]
+            .map(|number| RequestBatchItem { unique_batch_item_id: Some(number), ..item(get(&id)) });
+        let answers = server.send(header, &gets);
+        let last = answers.last().unwrap();
+        assert_eq!(last.reason(), Some(ResultReason::RESPONSE_TOO_LARGE));
+        assert!(last.item().result_message.unwrap().contains(named));
+    }
 }
 
 #[test]

@@ -6,12 +6,12 @@ use tde_kmip_codec::{
         Attribute, AttributeReference, AttributeValue, CryptographicParameters, DerivationParameters,
         UniqueIdentifier,
     },
-    operation::{DeriveKeyRequest, GetAttributesRequest, ResponsePayload},
+    operation::{DeriveKeyRequest, GetAttributesRequest, LocateRequest, ResponsePayload},
     spec::{
         ProtocolVersion,
         enumeration::{
-            BlockCipherMode, CryptographicAlgorithm, DerivationMethod, HashingAlgorithm, LinkType,
-            ObjectType, ResultReason,
+            BatchErrorContinuationOption, BlockCipherMode, CryptographicAlgorithm, DerivationMethod,
+            HashingAlgorithm, LinkType, ObjectType, ResultReason,
         },
         mask::CryptographicUsageMask,
         tag,
@@ -215,4 +215,50 @@ fn what_nothing_can_be_derived_of_is_refused() {
             pick(ResultReason::ITEM_NOT_FOUND, ResultReason::OBJECT_NOT_FOUND)
         );
     }
+}
+
+/// Each derived key is a link more.
+#[test]
+fn a_base_takes_links_up_to_the_limit_of_its_length() {
+    let server = Server::with(|options| options.max_object = 4096);
+    let version = ProtocolVersion::V2_1;
+    let base = server.active_secret(version, b"password", DERIVE);
+    let derived = || {
+        let wanted = (ObjectType::SECRET_DATA, 256);
+        let hash = hashed(HashingAlgorithm::SHA_256);
+        derive(&server, version, wanted, &[&base], DerivationMethod::HASH, hash).reason()
+    };
+    let refused = (0..100).find_map(|_| derived());
+    assert_eq!(refused, Some(ResultReason::SERVER_LIMIT_EXCEEDED));
+    // What was refused has left no key behind.
+    let mut all = LocateRequest::default();
+    all.attributes = Some(tde_kmip_codec::attribute::Attributes::NONE);
+    let located = server.ask(version, all).located().len();
+    assert_eq!(located, 1 + links(&server, version, &base, LinkType::DERIVED_KEY_LINK).len());
+}
+
+/// As much as one derivation may cost, a batch of them may; the same one again costs nothing.
+#[test]
+fn the_rounds_of_a_batch_are_counted_together() {
+    let server = Server::with(|options| options.max_derivation_rounds = 1000);
+    let version = ProtocolVersion::V1_4;
+    let base = server.active_secret(version, b"password", DERIVE);
+    let ids = [UniqueIdentifier::Text(&base)];
+    let attributes = [Attribute::new(AttributeValue::CryptographicLength(256))];
+    let run = |option, salts: &[&'static [u8]]| {
+        let payloads = salts.iter().map(|salt| {
+            let parameters = salted(HashingAlgorithm::SHA_256, salt, 400);
+            let wanted = (ObjectType::SECRET_DATA, DerivationMethod::PBKDF2);
+            let mut request = DeriveKeyRequest::new(wanted.0, wanted.1, parameters, (&attributes).into());
+            request.unique_identifiers = (&ids).into();
+            request.into()
+        });
+        let answers = server.batch(version, Some(option), payloads.collect());
+        answers.iter().map(Answer::reason).collect::<Vec<_>>()
+    };
+    let refused = Some(ResultReason::INVALID_FIELD);
+    use BatchErrorContinuationOption as Option_;
+    assert_eq!(run(Option_::CONTINUE, &[b"a", b"b", b"c", b"a", b"b"]), [None, None, refused, None, None]);
+    assert_eq!(run(Option_::UNDO, &[b"a", b"b", b"c"]), [None, None, refused]);
+    assert_eq!(run(Option_::UNDO, &[b"a", b"b"]), [None, None]);
 }

@@ -2,14 +2,19 @@
 
 use tde_kmip_codec::{
     DateTime, Interval,
-    attribute::{Attribute, AttributeReference, AttributeValue, CryptographicParameters, Name},
+    attribute::{
+        Attribute, AttributeReference, AttributeValue, CryptographicParameters, Name, RevocationReason,
+    },
     operation::{
-        ActivateRequest, DecryptRequest, EncryptRequest, GetAttributesRequest, GetRequest, LocateRequest,
-        ReKeyRequest, ResponsePayload,
+        ActivateRequest, ArchiveRequest, DecryptRequest, EncryptRequest, GetAttributesRequest, GetRequest,
+        LocateRequest, ReKeyRequest, RecoverRequest, ResponsePayload, RevokeRequest,
     },
     spec::{
         ProtocolVersion,
-        enumeration::{BlockCipherMode, LinkType, NameType, PaddingMethod, ResultReason, ResultStatus},
+        enumeration::{
+            BlockCipherMode, LinkType, NameType, PaddingMethod, ResultReason, ResultStatus,
+            RevocationReasonCode,
+        },
         mask::CryptographicUsageMask,
         tag,
     },
@@ -59,6 +64,42 @@ fn names_are_unique_among_what_exists() {
     assert_eq!(again.reason(), Some(ResultReason::INVALID_FIELD));
     let again = server.register(ProtocolVersion::V2_0, "key", &[]);
     assert_eq!(again.reason(), Some(ResultReason::NON_UNIQUE_NAME_ATTRIBUTE));
+}
+
+#[test]
+fn an_archived_object_changes_its_state_after_it_is_recovered() {
+    let server = Server::new();
+    for version in [ProtocolVersion::V1_0, ProtocolVersion::V1_4, ProtocolVersion::V2_1] {
+        let id = server.register(version, &version.to_string(), &[]).id();
+        let named = Some(id.as_str().into());
+        let archive = || {
+            server
+                .ask(version, ArchiveRequest { unique_identifier: named, ..ArchiveRequest::default() })
+                .reason()
+        };
+        let recover = || {
+            server
+                .ask(version, RecoverRequest { unique_identifier: named, ..RecoverRequest::default() })
+                .reason()
+        };
+        let activate = || {
+            server
+                .ask(version, ActivateRequest { unique_identifier: named, ..ActivateRequest::default() })
+                .reason()
+        };
+        let revoke = |code| {
+            let mut revoke = RevokeRequest::new(RevocationReason::new(code));
+            revoke.unique_identifier = named;
+            server.ask(version, revoke).reason()
+        };
+        assert_eq!(archive(), None);
+        assert_eq!(activate(), Some(ResultReason::OBJECT_ARCHIVED));
+        assert_eq!((recover(), activate(), archive()), (None, None, None));
+        for code in [RevocationReasonCode::SUPERSEDED, RevocationReasonCode::KEY_COMPROMISE] {
+            assert_eq!(revoke(code), Some(ResultReason::OBJECT_ARCHIVED));
+        }
+        assert_eq!((recover(), revoke(RevocationReasonCode::SUPERSEDED)), (None, None));
+    }
 }
 
 #[test]

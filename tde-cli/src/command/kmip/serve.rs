@@ -89,6 +89,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     let store = store(&config, args)?;
     let mut options = EngineOptions::default();
     options.limits = options.limits.max_size(max_request);
+    options.max_object = options.max_object.max(max_request.saturating_mul(2));
     options.authenticator = passwords.map(|passwords| Arc::new(passwords) as Arc<dyn Authenticator>);
     let engine = Engine::new(store, options);
     let server = Server::bind(listen, &tls, engine, limits).map_err(|error| {

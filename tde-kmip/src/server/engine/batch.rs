@@ -13,10 +13,11 @@ use zeroize::Zeroizing;
 
 use super::{
     Answered, AnsweredItem, ClientIdentity, Engine, EngineOptions,
+    derivation::Derived,
     envelope::{self, Envelope},
     failure::{Failure, Outcome, Stop},
     operation,
-    reply::{ItemHead, MAX_CORRELATION, Reply},
+    reply::{ItemHead, MAX_CORRELATION, Reply, SizeLimit},
     streams::BatchStreams,
     transaction::Transaction,
 };
@@ -40,8 +41,10 @@ pub(super) struct Batch<'e> {
     pub(super) placeholder: Option<String>,
     /// The objects that each item so far made or found.
     pub(super) made: Vec<Made>,
-    /// The data that items so far gave (KMIP 2.1, section 7.9).
+    /// The data that items so far gave (KMIP 2.1, section 7.9). No more than fits into the response: all of it is there too.
     pub(super) given: Vec<(Operation, Zeroizing<Vec<u8>>)>,
+    /// What was derived at a cost.
+    pub(super) derived: Derived,
     /// The objects that the current item is about, for the audit log.
     pub(super) touched: Vec<String>,
     /// What the answer to the current item repeats of it.
@@ -65,7 +68,7 @@ pub(super) fn respond(
     let options = &engine.options;
     let now = options.clock.now();
     let refused = |version, failure: &Failure, out: &mut Vec<u8>| {
-        let mut reply = Reply::new(version, usize::MAX);
+        let mut reply = Reply::new(version, server_limit(options));
         reply.failure(ItemHead { operation: None, id: None }, failure);
         reply.finish(now, out);
         Answered {
@@ -111,13 +114,15 @@ impl<'e> Batch<'e> {
             let message = "asynchronous operations are not supported";
             return Err(Failure::exactly(ResultReason::FEATURE_NOT_SUPPORTED, message));
         }
-        let limit = match header.maximum_response_size {
-            None => usize::MAX,
-            Some(size) => usize::try_from(size)
-                .ok()
-                .filter(|size| *size > 0)
-                .ok_or_else(|| Failure::invalid_field(format!("{size} is no Maximum Response Size")))?,
-        };
+        let mut limit = server_limit(options);
+        if let Some(size) = header.maximum_response_size {
+            let bytes = usize::try_from(size).ok().filter(|size| *size > 0);
+            let bytes =
+                bytes.ok_or_else(|| Failure::invalid_field(format!("{size} is no Maximum Response Size")))?;
+            if bytes <= limit.bytes {
+                limit = SizeLimit { bytes, name: "Maximum Response Size" };
+            }
+        }
         let owner = match &options.authenticator {
             None => client.name().to_owned(),
             Some(authenticator) => {
@@ -146,14 +151,15 @@ impl<'e> Batch<'e> {
         Ok(Self {
             options,
             client,
+            store: Transaction::new(&*engine.store, owner.clone(), &engine.applying, options.max_object),
             owner,
             version,
             now,
-            store: Transaction::new(&*engine.store, &engine.applying),
             streams: BatchStreams::new(&engine.streams, now, options),
             placeholder: None,
             made: Vec::new(),
             given: Vec::new(),
+            derived: Derived::default(),
             touched: Vec::new(),
             head: ItemHead { operation: None, id: None },
             reply,
@@ -309,6 +315,11 @@ struct Mark {
     made: usize,
     given: usize,
     answered: usize,
+}
+
+/// The most that is ever sent.
+fn server_limit(options: &EngineOptions) -> SizeLimit {
+    SizeLimit { bytes: options.response_limit(), name: "the server's largest response" }
 }
 
 fn is_mandatory(indicator: tde_kmip_codec::message::AsynchronousIndicator) -> bool {

@@ -1,9 +1,14 @@
 //! Encrypting and decrypting data that comes in several parts.
 
+use std::sync::Arc;
+
 use tde_kmip_codec::spec::enumeration::{BlockCipherMode, PaddingMethod};
 use zeroize::Zeroizing;
 
 use super::crypto::{self, BLOCK, CryptoError, Mode, TAG};
+
+/// Held data is in pieces of at least this size, but for the last.
+const PIECE: usize = 64 << 10;
 
 /// Where encrypting or decrypting stands between two parts. It holds no key.
 #[derive(Clone)]
@@ -14,11 +19,13 @@ pub(super) struct CipherStream {
     pub(super) tag_len: usize,
     /// What the next block is chained to: the vector, the last block of ciphertext, the counter, the nonce.
     vector: Vec<u8>,
-    additional: Vec<u8>,
+    additional: Arc<[u8]>,
     /// The tag of GCM, as soon as it came.
     pub(super) tag: Option<Vec<u8>>,
     /// What came and could not be worked on yet: less than a block; all of it with GCM, whose tag is over everything.
-    held: Zeroizing<Vec<u8>>,
+    ///
+    /// A copy of the stream shares the pieces: the next part costs no copy of those before.
+    held: Vec<Arc<Zeroizing<Vec<u8>>>>,
 }
 
 /// What comes of a part.
@@ -41,16 +48,35 @@ impl CipherStream {
             padding,
             tag_len,
             vector: vector.to_vec(),
-            additional: additional.to_vec(),
+            additional: additional.into(),
             tag: None,
-            held: Zeroizing::default(),
+            held: Vec::new(),
         }
     }
 
     /// How many bytes it holds.
     pub(super) fn len(&self) -> usize {
         let tag = self.tag.as_ref().map_or(0, Vec::len);
-        self.held.len() + self.vector.len() + self.additional.len() + tag
+        self.held_len() + self.vector.len() + self.additional.len() + tag
+    }
+
+    fn held_len(&self) -> usize {
+        self.held.iter().map(|piece| piece.len()).sum()
+    }
+
+    /// Holds more.
+    fn hold(&mut self, more: &[u8]) {
+        if more.is_empty() {
+            return;
+        }
+        let is_short = self.held.last().is_some_and(|last| last.len() < PIECE);
+        let last = if is_short { self.held.pop() } else { None };
+        let last = last.as_ref().map_or(&[][..], |last| last.as_slice());
+        // Of the size that it ends with, so that nothing is moved and left behind.
+        let mut piece = Zeroizing::new(Vec::with_capacity(last.len() + more.len()));
+        piece.extend_from_slice(last);
+        piece.extend_from_slice(more);
+        self.held.push(Arc::new(piece));
     }
 
     /// Takes another part, the last one or not, and gives what can be given.
@@ -60,14 +86,18 @@ impl CipherStream {
         part: &[u8],
         is_last: bool,
     ) -> Result<Advanced, CryptoError> {
-        // Both of the size that they end with, so that nothing is moved and left behind.
-        let have = self.held.len() + part.len();
+        if self.mode == BlockCipherMode::GCM && !is_last {
+            self.hold(part);
+            return Ok(Advanced { data: Zeroizing::default(), tag: None });
+        }
+        let have = self.held_len() + part.len();
         let kept = self.kept(have, is_last);
+        // Of the size that it ends with, so that nothing is moved and left behind.
         let mut work = Zeroizing::new(Vec::with_capacity(have + BLOCK));
-        work.extend_from_slice(&self.held);
+        self.held.drain(..).for_each(|piece| work.extend_from_slice(&piece));
         work.extend_from_slice(part);
         let (now, later) = work.split_at_checked(have - kept).unwrap_or((&work, &[]));
-        self.held = Zeroizing::new(later.to_vec());
+        self.hold(later);
         let now = now.len();
         work.truncate(now);
         if is_last && !self.encrypts && self.mode == BlockCipherMode::GCM {
@@ -83,7 +113,7 @@ impl CipherStream {
         if is_last && self.encrypts {
             work = crypto::pad(&work, self.padding).ok_or(CryptoError::DataSize)?;
         }
-        let tag = self.work(key, &mut work, is_last)?;
+        let tag = self.work(key, &mut work)?;
         if is_last && !self.encrypts {
             crypto::unpad(&mut work, self.padding)?;
         }
@@ -94,7 +124,6 @@ impl CipherStream {
     fn kept(&self, have: usize, is_last: bool) -> usize {
         match have % BLOCK {
             _ if is_last => 0,
-            _ if self.mode == BlockCipherMode::GCM => have,
             // Padding is in the last block, and this may be it.
             0 if !self.encrypts && self.padding != PaddingMethod::NONE => have.min(BLOCK),
             rest => rest,
@@ -102,10 +131,7 @@ impl CipherStream {
     }
 
     /// Works on whole blocks, or the last of the data, and moves the vector on.
-    fn work(&mut self, key: &[u8], data: &mut [u8], is_last: bool) -> Result<Option<[u8; TAG]>, CryptoError> {
-        if self.mode == BlockCipherMode::GCM && !is_last {
-            return Ok(None);
-        }
+    fn work(&mut self, key: &[u8], data: &mut [u8]) -> Result<Option<[u8; TAG]>, CryptoError> {
         let last_block = |data: &[u8]| data.last_chunk::<BLOCK>().map(|block| block.to_vec());
         let sealed = if self.encrypts { None } else { last_block(data) };
         let mode = match self.mode {
@@ -186,6 +212,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// A stream is copied for every part, since the part may come to nothing.
+    #[test]
+    fn a_part_costs_no_copy_of_those_before() {
+        let settings = (BlockCipherMode::GCM, PaddingMethod::NONE, TAG);
+        let mut stream = CipherStream::new(true, settings, &[9; 12], b"more");
+        for _ in 0..4 {
+            stream.advance(&[3; 16], &[1; PIECE], false).unwrap();
+        }
+        let mut next = stream.clone();
+        next.advance(&[3; 16], &[2; 10], false).unwrap();
+        next.advance(&[3; 16], &[2; 10], false).unwrap();
+        next.advance(&[3; 16], &[], false).unwrap();
+        assert_eq!((stream.held_len(), next.held_len()), (4 * PIECE, 4 * PIECE + 20));
+        assert_eq!((stream.held.len(), next.held.len()), (4, 5), "short pieces are not put together");
+        assert!(stream.held.iter().zip(&next.held).all(|(one, other)| Arc::ptr_eq(one, other)));
     }
 
     #[test]

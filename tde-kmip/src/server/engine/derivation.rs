@@ -1,6 +1,7 @@
 //! Functions that make keys of keys, passwords and data (KMIP 1.4, section 4.6). PBKDF2 and HKDF from RustCrypto.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::{Digest as _, Sha256};
 use tde_kmip_codec::spec::enumeration::HashingAlgorithm;
 use zeroize::Zeroizing;
 
@@ -26,6 +27,63 @@ pub(super) fn pbkdf2(
     let done = with_hash!(hash, Hash => pbkdf2::pbkdf2::<Hmac<Hash>>(password, salt, rounds, room));
     // HMAC takes keys of any length.
     done.ok_or(DerivationError::Hash)?.map_err(|_| DerivationError::Length)
+}
+
+/// A hash of all that goes into a derivation.
+type Inputs = Zeroizing<[u8; 32]>;
+
+/// What PBKDF2 gave in a batch. An item that is tried again, since others changed the same records, takes it from here.
+#[derive(Default)]
+pub(super) struct Derived {
+    outputs: Vec<(Inputs, Zeroizing<Vec<u8>>)>,
+    /// How many rounds there were.
+    rounds: u64,
+}
+
+/// More rounds than a batch may have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct TooManyRounds {
+    /// Those that there have been.
+    pub(super) before: u64,
+}
+
+impl Derived {
+    /// [`pbkdf2`], if so many rounds for each hash that it takes do not make more than `most` in all.
+    pub(super) fn pbkdf2(
+        &mut self,
+        most: u64,
+        (hash, output): (HashingAlgorithm, usize),
+        (password, salt): (&[u8], &[u8]),
+        rounds: u32,
+        room: &mut [u8],
+    ) -> Result<Result<(), DerivationError>, TooManyRounds> {
+        let inputs = inputs(hash, password, salt, rounds, room.len());
+        if let Some((_, known)) = self.outputs.iter().find(|(known, _)| *known == inputs) {
+            room.copy_from_slice(known);
+            return Ok(Ok(()));
+        }
+        let hashes = u64::try_from(room.len().div_ceil(output)).unwrap_or(u64::MAX);
+        let total = u64::from(rounds).saturating_mul(hashes).saturating_add(self.rounds);
+        if total > most {
+            return Err(TooManyRounds { before: self.rounds });
+        }
+        self.rounds = total;
+        let done = pbkdf2(hash, password, salt, rounds, room);
+        if done.is_ok() {
+            self.outputs.push((inputs, Zeroizing::new(room.to_vec())));
+        }
+        Ok(done)
+    }
+}
+
+fn inputs(hash: HashingAlgorithm, password: &[u8], salt: &[u8], rounds: u32, len: usize) -> Inputs {
+    let mut inputs = Sha256::new();
+    for number in [u64::from(hash.0), u64::from(rounds), len as u64, salt.len() as u64] {
+        inputs.update(number.to_be_bytes());
+    }
+    inputs.update(salt);
+    inputs.update(password);
+    Zeroizing::new(inputs.finalize().into())
 }
 
 /// HKDF (RFC 5869): extract with the salt, expand with `info`; fills `room`.

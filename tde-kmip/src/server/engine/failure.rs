@@ -64,8 +64,8 @@ pub(super) enum Why {
     NoVector,
     /// No data in parts has that Correlation Value.
     NoStream,
-    /// Too much data in parts at once.
-    TooManyStreams,
+    /// More than the server keeps.
+    ServerLimit,
     /// The key is sensitive, or not to be extracted.
     Sensitive,
     NotExtractable,
@@ -106,7 +106,7 @@ impl Why {
             Self::Dates if version == ProtocolVersion::V2_0 => (R::PERMISSION_DENIED, R::PERMISSION_DENIED),
             Self::Dates => (R::PERMISSION_DENIED, R::WRONG_KEY_LIFECYCLE_STATE),
             Self::NoStream => (R::INVALID_FIELD, R::INVALID_CORRELATION_VALUE),
-            Self::TooManyStreams => (R::GENERAL_FAILURE, R::SERVER_LIMIT_EXCEEDED),
+            Self::ServerLimit => (R::GENERAL_FAILURE, R::SERVER_LIMIT_EXCEEDED),
             Self::Sensitive => (R::SENSITIVE, R::SENSITIVE),
             Self::NotExtractable => (R::NOT_EXTRACTABLE, R::NOT_EXTRACTABLE),
             Self::NoPlaceholder => (R::ITEM_NOT_FOUND, R::OBJECT_NOT_FOUND),
@@ -251,7 +251,7 @@ mod tests {
                 Why::NoVector,
                 Why::Dates,
                 Why::NoStream,
-                Why::TooManyStreams,
+                Why::ServerLimit,
                 Why::Sensitive,
                 Why::NotExtractable,
                 Why::NoPlaceholder,

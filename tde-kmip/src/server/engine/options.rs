@@ -74,6 +74,13 @@ pub struct EngineOptions {
     pub limits: Options,
     /// The most batch items in a request.
     pub max_batch_items: usize,
+    /// The most bytes of an object with its attributes, as it is kept: attributes and links are added up to it.
+    ///
+    /// Twice the largest request is enough for whatever Register brings, but for thousands of tiny attributes.
+    pub max_object: usize,
+    /// The most bytes of a response, but always twice [`max_object`](Self::max_object): whatever is kept can be had. With
+    /// Maximum Response Size, the client may ask for less.
+    pub max_response: usize,
     /// The most identifiers in the answer to one Locate.
     pub max_located: usize,
     /// The most bytes that RNG Retrieve gives at once.
@@ -85,7 +92,7 @@ pub struct EngineOptions {
     pub max_rsa_bits_used: usize,
     /// The most key pairs that one batch makes.
     pub max_key_pairs: usize,
-    /// The most rounds that PBKDF2 does for one key: its iterations, for each hash that the key takes.
+    /// The most rounds that PBKDF2 does in one batch: its iterations, for each hash that a key takes.
     pub max_derivation_rounds: u64,
     /// The most data in several parts that a client may have begun at once.
     pub max_streams: usize,
@@ -114,6 +121,8 @@ impl Default for EngineOptions {
             // What PyKMIP limits its answers to; far above any key.
             limits: Options::new().max_size(1 << 20),
             max_batch_items: 256,
+            max_object: 2 << 20,
+            max_response: 16 << 20,
             max_located: 100_000,
             max_random: 64 << 10,
             max_rsa_bits_made: 4096,
@@ -135,6 +144,11 @@ impl Default for EngineOptions {
 }
 
 impl EngineOptions {
+    /// The most bytes of a response.
+    pub(super) fn response_limit(&self) -> usize {
+        self.max_response.max(self.max_object.saturating_mul(2))
+    }
+
     /// The versions that are spoken, newest first.
     pub(super) fn spoken(&self) -> impl Iterator<Item = ProtocolVersion> {
         let versions = self.versions;

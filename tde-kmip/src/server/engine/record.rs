@@ -64,7 +64,7 @@ impl Material {
     pub(super) fn new(object: &ManagedObject<'_>, version: ProtocolVersion) -> Result<Self, ttlv::Error> {
         let item =
             encoded(|room| object.to_item(version, Leniency::OTHER_VERSIONS, room).map(|item| item.len()))?;
-        Ok(Self { version, item: Zeroizing::new(item) })
+        Ok(Self { version, item })
     }
 
     /// The version in whose form it is kept.
@@ -92,11 +92,11 @@ pub(super) fn needed(
     }
 }
 
-/// What `write` writes into a buffer that is as long as it asks for.
+/// What `write` writes into a buffer that is as long as it asks for. Wiped, also if it fails half-way.
 pub(super) fn encoded(
     mut write: impl FnMut(&mut [u8]) -> Result<usize, ttlv::Error>,
-) -> Result<Vec<u8>, ttlv::Error> {
-    let mut bytes = vec![0; needed(&mut write)?];
+) -> Result<Zeroizing<Vec<u8>>, ttlv::Error> {
+    let mut bytes = Zeroizing::new(vec![0; needed(&mut write)?]);
     write(&mut bytes)?;
     Ok(bytes)
 }
@@ -178,7 +178,7 @@ impl Object {
             revision,
             sequence: self.sequence,
             names: self.attributes.names().map(str::to_owned).collect(),
-            contents: Zeroizing::new(contents),
+            contents,
         })
     }
 

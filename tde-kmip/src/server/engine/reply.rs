@@ -30,10 +30,17 @@ pub(super) struct Reply {
     items: Zeroizing<Vec<u8>>,
     /// Where each item begins in `items`.
     starts: Vec<usize>,
-    /// The most bytes that the client takes.
-    limit: usize,
+    limit: SizeLimit,
     pub(super) client_correlation: Option<String>,
     pub(super) server_correlation: Option<String>,
+}
+
+/// The most bytes of a response.
+#[derive(Clone, Copy)]
+pub(super) struct SizeLimit {
+    pub(super) bytes: usize,
+    /// What it is called, to the client.
+    pub(super) name: &'static str,
 }
 
 /// What every answer to one request item repeats.
@@ -44,7 +51,7 @@ pub(super) struct ItemHead<'a> {
 }
 
 impl Reply {
-    pub(super) fn new(version: ProtocolVersion, limit: usize) -> Self {
+    pub(super) fn new(version: ProtocolVersion, limit: SizeLimit) -> Self {
         Self {
             version,
             items: Zeroizing::default(),
@@ -82,9 +89,10 @@ impl Reply {
         self.push(head, item).map_err(|error| {
             Failure::general(format!("the answer does not fit into KMIP {}: {error}", self.version))
         })?;
-        if self.encoded_len() > self.limit {
+        if self.encoded_len() > self.limit.bytes {
             self.truncate(self.len().saturating_sub(1));
-            let message = format!("the answer is longer than Maximum Response Size, {} bytes", self.limit);
+            let SizeLimit { bytes, name } = self.limit;
+            let message = format!("the answer is longer than {name}, {bytes} bytes");
             return Err(Failure::exactly(ResultReason::RESPONSE_TOO_LARGE, message));
         }
         Ok(())

@@ -59,11 +59,41 @@ fn whoever_is_wrong_waits_and_what_was_right_is_remembered() {
     }
     let begin = now.get();
     assert!(asks(&passwords, "new", "alice", Some("wrong"), &now).is_err());
-    // What was right is known without another attempt; others do not wait for this one.
-    assert!(asks(&passwords, "new", "alice", Some("password"), &now).is_ok());
+    // What was right is known without another attempt, of the client that sent it; others do not wait for this one.
+    assert!(asks(&passwords, "known", "alice", Some("password"), &now).is_ok());
+    assert!(asks(&passwords, "new", "alice", Some("password"), &now).is_err(), "it did not wait");
     assert!(asks(&passwords, "other", "bob", Some("password"), &now).is_ok());
     now.set(begin + Duration::from_secs(60));
     assert!(asks(&passwords, "new", "bob", Some("password"), &now).is_ok());
+}
+
+#[test]
+fn a_password_that_is_remembered_cannot_be_guessed_faster() {
+    let passwords = Passwords::parse(&format!("alice:orders:{HASH}")).unwrap();
+    let now = Cell::new(Instant::now());
+    let begin = now.get();
+    assert!(asks(&passwords, "known", "alice", Some("password"), &now).is_ok());
+    // A wrong one counts, also of the client whose right one is known: it waits with everything but that.
+    assert!(asks(&passwords, "known", "alice", Some("wrong"), &now).is_err());
+    assert!(!passwords.attempts.lock().unwrap().may_try("known", now.get()));
+    assert!(asks(&passwords, "known", "alice", Some("password"), &now).is_ok());
+    // And not for ever.
+    for guess in 1..MOST_WRONG {
+        assert!(asks(&passwords, "known", "alice", Some(&guess.to_string()), &now).is_err());
+    }
+    assert!(asks(&passwords, "known", "alice", Some("password"), &now).is_err(), "it did not wait");
+    now.set(begin + Duration::from_secs(60));
+    assert!(asks(&passwords, "known", "alice", Some("password"), &now).is_ok());
+    assert!(asks(&passwords, "known", "alice", Some("password"), &Cell::new(begin)).is_ok());
+}
+
+#[test]
+fn what_is_remembered_is_bounded() {
+    let passwords = Passwords::parse(&format!("alice:orders:{HASH}")).unwrap();
+    for client in 0..=MOST_REMEMBERED {
+        passwords.remember(&passwords.users[0], &ClientIdentity::new(client.to_string()), b"password");
+    }
+    assert_eq!(passwords.users[0].verified().len(), 1);
 }
 
 #[test]

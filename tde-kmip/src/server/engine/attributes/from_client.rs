@@ -146,6 +146,13 @@ fn check(value: &AttributeValue<'_>) -> Result<(), Failure> {
         AttributeValue::UsageLimits(limits) if limits.usage_limits_total < 0 => {
             bad("usage limits are negative")
         }
+        AttributeValue::UsageLimits(limits)
+            if limits
+                .usage_limits_count
+                .is_some_and(|count| !(0..=limits.usage_limits_total).contains(&count)) =>
+        {
+            bad("Usage Limits Count is negative or more than Usage Limits Total")
+        }
         _ => Ok(()),
     }
 }

@@ -87,11 +87,11 @@ impl Kept {
     /// Encodes a value.
     pub(in crate::server::engine) fn new(value: AttributeValue<'_>, index: i32) -> Result<Self, ttlv::Error> {
         let attribute = Attribute::new(value);
-        let item =
+        let mut item =
             encoded(|room| attribute.to_item(FORM, Leniency::OTHER_VERSIONS, room).map(|item| item.len()))?;
         // What could be encoded has a tag or a vendor's name.
         let key = Key::of_value(&value).unwrap_or_else(|| Key::standard(tag::ATTRIBUTE));
-        Ok(Self { key, index, item })
+        Ok(Self { key, index, item: std::mem::take(&mut *item) })
     }
 
     /// What [`Kept::item`] gave.

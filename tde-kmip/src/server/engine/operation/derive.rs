@@ -26,7 +26,7 @@ use super::{
 use crate::server::engine::{
     attributes::AttributeSet,
     batch::Batch,
-    derivation::{self, DerivationError, Iteration},
+    derivation::{self, DerivationError, Iteration, TooManyRounds},
     failure::{Failure, Outcome, Stop, Why},
     hashing,
     record::Object,
@@ -77,7 +77,7 @@ pub(super) fn derive_key(batch: &mut Batch<'_>, request: &DeriveKeyRequest<'_>) 
         link(&mut new, LinkType::DERIVATION_BASE_OBJECT_LINK, &base.id)?;
         link(base, LinkType::DERIVED_KEY_LINK, &new.id)?;
         base.changed(batch.now)?;
-        batch.store.put(base)?;
+        batch.store.put_bounded(base)?;
         linked.push(&base.id);
     }
     batch.store.put(&mut new)?;
@@ -183,7 +183,13 @@ struct Method<'a> {
 
 impl Method<'_> {
     /// Fills `room`.
-    fn run(&self, batch: &Batch<'_>, base: &Object, method: DerivationMethod, room: &mut [u8]) -> Outcome {
+    fn run(
+        &self,
+        batch: &mut Batch<'_>,
+        base: &Object,
+        method: DerivationMethod,
+        room: &mut [u8],
+    ) -> Outcome {
         match method {
             DerivationMethod::PBKDF2 => self.pbkdf2(batch, room),
             DerivationMethod::HASH => {
@@ -217,7 +223,7 @@ impl Method<'_> {
         }
     }
 
-    fn pbkdf2(&self, batch: &Batch<'_>, room: &mut [u8]) -> Outcome {
+    fn pbkdf2(&self, batch: &mut Batch<'_>, room: &mut [u8]) -> Outcome {
         if self.data.is_some() {
             return Err(derivation(
                 "the password of PBKDF2 is the object: there is no place for Derivation Data",
@@ -230,13 +236,16 @@ impl Method<'_> {
         // RFC 8018, section A.2: SHA-1 unless another hash is named.
         let hash = self.named_hash().unwrap_or(HashingAlgorithm::SHA_1);
         let output = hashing::size(hash).ok_or_else(unsupported_hash)?;
-        let blocks = u64::try_from(room.len().div_ceil(output)).unwrap_or(u64::MAX);
         let most = batch.options.max_derivation_rounds;
-        if u64::from(rounds).saturating_mul(blocks) > most {
-            let message = format!("{rounds} iterations for each of {blocks} hashes are more than {most}");
-            return Err(derivation(message));
-        }
-        derivation::pbkdf2(hash, self.key, salt, rounds, room).map_err(refused)
+        let len = room.len();
+        let done = batch.derived.pbkdf2(most, (hash, output), (self.key, salt), rounds, room);
+        let done = done.map_err(|TooManyRounds { before }| {
+            let hashes = len.div_ceil(output);
+            derivation(format!(
+                "{rounds} iterations for each of {hashes} hashes, and {before} in the batch before, are more than {most}"
+            ))
+        })?;
+        done.map_err(refused)
     }
 
     fn hkdf(&self, room: &mut [u8]) -> Outcome {

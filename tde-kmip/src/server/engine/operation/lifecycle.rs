@@ -13,12 +13,13 @@ use tde_kmip_codec::{
     state::{self, ObjectState},
 };
 
-use super::retrieve::refused;
+use super::retrieve::{check_archived, refused};
 use crate::server::engine::{batch::Batch, failure::Outcome, record::Object};
 
 /// Pre-Active becomes Active.
 pub(super) fn activate(batch: &mut Batch<'_>, request: &ActivateRequest<'_>) -> Outcome {
     let mut object = batch.object(request.unique_identifier)?;
+    check_archived(&object)?;
     object.state = next(batch, Operation::ACTIVATE, None, &object)?;
     object.set(AttributeValue::ActivationDate(DateTime(batch.now)))?;
     object.changed(batch.now)?;
@@ -29,6 +30,7 @@ pub(super) fn activate(batch: &mut Batch<'_>, request: &ActivateRequest<'_>) -> 
 /// Active becomes Deactivated; with a compromise, everything becomes Compromised.
 pub(super) fn revoke(batch: &mut Batch<'_>, request: &RevokeRequest<'_>) -> Outcome {
     let mut object = batch.object(request.unique_identifier)?;
+    check_archived(&object)?;
     let reason = request.revocation_reason;
     let code = reason.revocation_reason_code;
     let compromise =

@@ -209,7 +209,7 @@ pub(super) fn keep_new(
         material: Some(material),
     };
     describe(batch, &mut object, managed, generated)?;
-    batch.store.put(&mut object)?;
+    batch.store.put_bounded(&mut object)?;
     Ok(object)
 }
 
@@ -234,7 +234,7 @@ fn new_identifier(batch: &Batch<'_>) -> Outcome<String> {
 pub(super) fn check_names(batch: &Batch<'_>, set: &AttributeSet, except: Option<&str>) -> Outcome {
     for name in set.names() {
         for record in batch.store.named(name)? {
-            if Some(record.id.as_str()) == except || record.owner != batch.owner {
+            if Some(record.id.as_str()) == except {
                 continue;
             }
             let object = Object::load(&record)?;

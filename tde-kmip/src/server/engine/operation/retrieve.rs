@@ -117,15 +117,20 @@ pub(super) fn check_state(batch: &Batch<'_>, operation: Operation, object: &Obje
         operation,
         Operation::GET_ATTRIBUTES | Operation::GET_ATTRIBUTE_LIST | Operation::RECOVER | Operation::DESTROY
     );
-    if object.is_archived() && !always {
-        return Err(Failure::exactly(
-            ResultReason::OBJECT_ARCHIVED,
-            "the object is archived; recover it first",
-        )
-        .into());
+    if !always {
+        check_archived(object)?;
     }
     let decided = state::decide(operation, None, object.object_type, object.state, batch.version);
     decided.map(|_| ()).map_err(|reason| refused(operation, object, reason))
+}
+
+/// Whether the object is there, or put aside.
+pub(super) fn check_archived(object: &Object) -> Outcome {
+    if object.is_archived() {
+        let message = "the object is archived; recover it first";
+        return Err(Failure::exactly(ResultReason::OBJECT_ARCHIVED, message).into());
+    }
+    Ok(())
 }
 
 /// What to say when the state does not allow an operation.

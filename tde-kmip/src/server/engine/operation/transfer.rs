@@ -140,7 +140,7 @@ pub(super) fn import(batch: &mut Batch<'_>, request: &ImportRequest<'_>) -> Outc
     if matches!(object.state, ObjectState::Destroyed | ObjectState::DestroyedCompromised) {
         object.material = None;
     }
-    batch.store.put(&mut object)?;
+    batch.store.put_bounded(&mut object)?;
     batch.answer(ImportResponse::new(object.id.as_str().into()))?;
     batch.remember(Operation::IMPORT, vec![object.id]);
     Ok(())

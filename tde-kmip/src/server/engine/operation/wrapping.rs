@@ -1,8 +1,6 @@
 //! Keys that leave wrapped, and wrapped ones that leave in the clear (KMIP 1.4, sections 2.1.5, 2.1.6 and 4.11; KMIP
 //! 2.1, sections 2.2.5 and 6.1.21).
 
-use std::borrow::Cow;
-
 use tde_kmip_codec::{
     Nested, Secret, Structure,
     attribute::{Attribute, AttributeReference, AttributeValue, CryptographicParameters, UniqueIdentifier},
@@ -55,20 +53,19 @@ pub(super) fn wrapped(
 
     // KMIP 1.4, section 2.1.6: TTLV unless the request says otherwise.
     let bare = specification.encoding_option == Some(EncodingOption::NO_ENCODING);
+    let encoded;
     let data = if bare {
         if !specification.attribute_names.is_empty() {
             let message = "attributes cannot be wrapped without encoding";
             return Err(Failure::new(Why::Encoding, message).into());
         }
-        Cow::Borrowed(bytes(value)?.expose())
+        bytes(value)?.expose()
     } else {
-        Cow::Owned(encoded_value(batch, object, value, specification)?)
+        encoded = encoded_value(batch, object, value, specification)?;
+        encoded.as_slice()
     };
-    let result = wrapping.way.wrap(&wrapping.key, &data);
+    let result = wrapping.way.wrap(&wrapping.key, data);
     using::allocate(batch, &mut wrapping.object, data.len())?;
-    if let Cow::Owned(data) = data {
-        drop(Zeroizing::new(data));
-    }
     let result = result.map_err(refused)?;
 
     let mut data = KeyWrappingData::new(WrappingMethod::ENCRYPT);
@@ -102,7 +99,7 @@ fn encoded_value(
     object: &Object,
     value: &PlainKeyValue<'_>,
     specification: &KeyWrappingSpecification<'_>,
-) -> Outcome<Vec<u8>> {
+) -> Outcome<Zeroizing<Vec<u8>>> {
     let named: Vec<Key> = specification.attribute_names.iter().filter_map(named).collect();
     let shown = object.shown(batch.version);
     let attributes: Vec<Attribute<'_>> =

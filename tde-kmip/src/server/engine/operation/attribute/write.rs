@@ -136,6 +136,7 @@ pub(in crate::server::engine::operation) fn delete(
     if !object.attributes.has(&key) {
         return Err(no_attribute());
     }
+    check_usage_limits(&object, &key)?;
     let wanted = request.current_attribute.map(|current| batch.kept(current.value)).transpose()?;
     let index = (batch.version.major < 2).then(|| request.attribute_index.unwrap_or_default());
     let meant = |kept: &Kept| {
@@ -196,6 +197,7 @@ pub(super) fn change(
         return Err(no_instance());
     }
     check_date(batch, object, key)?;
+    check_usage_limits(object, key)?;
     object.attributes.replace(index, kept);
     finish(batch, object, key)
 }
@@ -209,6 +211,18 @@ fn check_date(batch: &Batch<'_>, object: &Object, key: &Key) -> Outcome {
         && tag.and_then(|tag| object.attributes.date(tag)).is_some_and(|date| date <= batch.now)
     {
         return Err(Failure::new(Why::ReadOnly, "the date has come and cannot be changed any more").into());
+    }
+    Ok(())
+}
+
+/// KMIP 1.4, section 3.21: Usage Limits stay once something has been taken from them.
+fn check_usage_limits(object: &Object, key: &Key) -> Outcome {
+    if key.tag() == Some(tag::USAGE_LIMITS)
+        && let Some(AttributeValue::UsageLimits(limits)) = object.attributes.get(tag::USAGE_LIMITS)
+        && limits.usage_limits_count.is_some_and(|count| count != limits.usage_limits_total)
+    {
+        let message = "Usage Limits cannot be changed or deleted once something has been allocated";
+        return Err(Failure::new(Why::ReadOnly, message).into());
     }
     Ok(())
 }
@@ -227,5 +241,5 @@ pub(super) fn finish(batch: &mut Batch<'_>, object: &mut Object, key: &Key) -> O
         _ => {}
     }
     object.changed(batch.now)?;
-    batch.store.put(object)
+    batch.store.put_bounded(object)
 }
