@@ -32,7 +32,7 @@ use tde_core::{Cipher, PrincipalKey};
 use tde_keyfile::{
     Oid, PrincipalKeyName,
     cluster::{Cluster, OpenOptions, PrincipalKeyErrorKind, RelationKey, ScopeError, ScopeState},
-    provider::{KeyProvider, ProviderErrorKind},
+    provider::{KeyProvider, ProviderConnector as _, ProviderErrorKind},
 };
 use tde_kmip::{
     client::Client,
@@ -367,5 +367,29 @@ fn a_server_that_does_not_answer_costs_its_time_once() {
             let PrincipalKeyErrorKind::Failed(error) = error.kind() else { panic!("{error}") };
             assert_eq!(error.kind(), ProviderErrorKind::Unavailable);
         }
+    }
+}
+
+/// Two records may lead to one server in different ways: what became of one says nothing of the other.
+#[test]
+fn a_provider_whose_certificate_is_refused_keeps_no_other_from_the_same_server() {
+    let (server, other) = (KeyServer::start(), KeyServer::start());
+    for recorded in kmip_clusters() {
+        let mut connector = served_by(Connector::new(recorded.data_dir()), &server);
+        for (setting, file) in [("certPath", "client.pem"), ("keyPath", "client.key")] {
+            let value = other.file(file);
+            let given = format!("kmip_db:{setting}={}", value.display());
+            connector = connector.with_override(given.parse().unwrap());
+        }
+        let cluster = Cluster::open(recorded.data_dir(), &OpenOptions::new()).unwrap();
+        let records = cluster.providers().flat_map(|file| file.records());
+        let providers: Vec<_> =
+            records.filter_map(|record| record.provider().unwrap().cloned()).collect();
+        let ask = |wanted: &str| {
+            let provider = providers.iter().find(|provider| provider.name().as_bytes() == wanted.as_bytes());
+            connector.connect(provider.unwrap()).unwrap().unwrap().principal_key(&name("absent"))
+        };
+        assert_eq!(ask("kmip_db").unwrap_err().kind(), ProviderErrorKind::Unavailable);
+        assert!(ask("kmip_global").unwrap().is_none());
     }
 }
