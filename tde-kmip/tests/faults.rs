@@ -601,3 +601,23 @@ fn the_next_server_takes_over() {
     assert_eq!(error.server(), Some(&rude));
     assert!(error.may_have_happened(), "{error}");
 }
+
+/// As one behind a firewall that drops packets: it would take all the time there is.
+#[test]
+fn a_server_that_does_not_answer_leaves_time_for_the_next() {
+    let authority = Authority::new("authority");
+    let config = bad_server::config(&authority, &authority.server(&["127.0.0.1"]));
+    let silent = || {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        (ServerAddress::new("127.0.0.1", listener.local_addr().unwrap().port()), listener)
+    };
+    let ((first, _one), (second, _two)) = (silent(), silent());
+    let (good, seen) = tls(config, |request, stream| send(stream, &honest(request)));
+    let time = Duration::from_secs(3);
+    let client = client(&authority, first).server(second).server(good.clone());
+    let client = client.connect_timeout(time).request_timeout(time).build().unwrap();
+    let begin = Instant::now();
+    create(&client).unwrap();
+    assert!(begin.elapsed() < time, "{:?}", begin.elapsed());
+    assert_eq!((client.connect().unwrap().server, seen.requests()), (good, 1));
+}

@@ -267,7 +267,8 @@ impl Client {
     }
 
     /// The kept connection if it can be used, else a new one: to the first server that can be reached, beginning
-    /// behind the one that has just failed. A request that must not be repeated wants a careful look at a kept one.
+    /// behind the one that has just failed. Each is given its share of the time that is left. A request that must not be
+    /// repeated wants a careful look at a kept one.
     fn connected(
         &self,
         state: &mut State,
@@ -283,9 +284,9 @@ impl Client {
         let servers = &self.config.servers;
         let first = failed_at.map_or(0, |place| place + 1);
         let mut attempts = Vec::new();
-        for place in (first..first + servers.len()).map(|place| place % servers.len()) {
+        for (tried, place) in (first..first + servers.len()).map(|place| place % servers.len()).enumerate() {
             let Some(server) = servers.get(place) else { continue };
-            match self.open(state, place, server, deadline) {
+            match self.open(state, place, server, deadline.share(servers.len() - tried)) {
                 Ok(connection) => return Ok(connection),
                 Err(error) => {
                     tracing::debug!(%error, "the server cannot be used");

@@ -41,7 +41,7 @@ pub struct KmipSettings {
     pub password_path: Option<PathBuf>,
     /// The versions to speak, the best first; empty for all.
     pub versions: Vec<ProtocolVersion>,
-    /// The longest that connecting may take.
+    /// The longest that connecting to one server may take; with several, each gets its share of the request's time.
     pub connect_timeout: Duration,
     /// The longest that a request may take, connecting included.
     pub request_timeout: Duration,
