@@ -30,6 +30,19 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 impl Refusal {
+    /// Whether it is about who asks and what they may do, so that asking in another way is of no use.
+    pub(crate) const fn denies_access(&self) -> bool {
+        matches!(
+            self.reason,
+            Some(
+                ResultReason::AUTHENTICATION_NOT_SUCCESSFUL
+                    | ResultReason::PERMISSION_DENIED
+                    | ResultReason::NOT_AUTHORISED
+                    | ResultReason::BAD_PASSWORD
+            )
+        )
+    }
+
     /// What to try, if there is something that usually helps.
     #[must_use]
     pub fn advice(&self) -> Option<&'static str> {
