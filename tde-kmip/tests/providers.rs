@@ -39,10 +39,12 @@ use tde_kmip::{
     provider::{Connector, KmipProvider},
 };
 use tde_kmip_codec::{
-    message::{RequestMessage, ResponseHeader, ResponseMessage},
+    DateTime,
+    message::{RequestMessage, ResponseBatchItem, ResponseHeader, ResponseMessage},
+    operation::DiscoverVersionsResponse,
     spec::{
         ProtocolVersion,
-        enumeration::{CryptographicAlgorithm, ObjectType, Operation},
+        enumeration::{CryptographicAlgorithm, ObjectType, Operation, ResultReason, ResultStatus},
         mask::CryptographicUsageMask,
     },
     ttlv::Options,
@@ -391,5 +393,35 @@ fn a_provider_whose_certificate_is_refused_keeps_no_other_from_the_same_server()
         };
         assert_eq!(ask("kmip_db").unwrap_err().kind(), ProviderErrorKind::Unavailable);
         assert!(ask("kmip_global").unwrap().is_none());
+    }
+}
+
+/// A provider whose server fails so whatever it is asked.
+fn failing(reason: Option<ResultReason>) -> KmipProvider {
+    let client = memory::client(move |request| {
+        let request = RequestMessage::decode(request).unwrap();
+        let mut item = ResponseBatchItem::new(ResultStatus::OPERATION_FAILED);
+        item.result_reason = reason;
+        // Versions that no client here speaks.
+        if reason.is_none() {
+            item = ResponseBatchItem::new(ResultStatus::SUCCESS);
+            item.operation = Some(Operation::DISCOVER_VERSIONS);
+            item.payload = Some(DiscoverVersionsResponse::default().into());
+        }
+        let header = ResponseHeader::new(request.header.protocol_version, DateTime(0), 1);
+        ResponseMessage { header, batch_items: (&[item]).into() }.encode_to_vec().unwrap()
+    });
+    KmipProvider::with_client(client.build().unwrap(), "a server that fails")
+}
+
+#[test]
+fn what_a_server_refuses_as_a_whole_is_not_taken_for_damage() {
+    for (reason, kind) in [
+        (Some(ResultReason::AUTHENTICATION_NOT_SUCCESSFUL), ProviderErrorKind::Refused),
+        (Some(ResultReason::INVALID_MESSAGE), ProviderErrorKind::Failed),
+        (None, ProviderErrorKind::Unsupported),
+    ] {
+        let error = failing(reason).principal_key(&name("key")).unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}: {:?}", error.source());
     }
 }

@@ -13,9 +13,7 @@ use tde_kmip_codec::{
     attribute::{Attribute, AttributeReference, AttributeValue},
     object::{KeyValue, ManagedObject},
     spec::{
-        enumeration::{
-            CryptographicAlgorithm, KeyFormatType, ObjectType, Operation, QueryFunction, ResultReason,
-        },
+        enumeration::{CryptographicAlgorithm, KeyFormatType, ObjectType, Operation, QueryFunction},
         mask::CryptographicUsageMask,
         tag,
     },
@@ -23,7 +21,7 @@ use tde_kmip_codec::{
 
 use super::{KmipSettings, SettingsError};
 use crate::{
-    client::{Client, ConnectionFacts, Error, Retrieved},
+    client::{Client, ConnectionFacts, Error, ProtocolError, Retrieved},
     tls::CertificateFacts,
 };
 
@@ -288,22 +286,26 @@ fn options_error(place: String, error: &SettingsError) -> ProviderError {
 }
 
 fn kind_of(error: &Error) -> ProviderErrorKind {
+    // Of one operation or of the whole message.
+    if let Some(refusal) = error.refusal() {
+        return if refusal.denies_access() { ProviderErrorKind::Refused } else { ProviderErrorKind::Failed };
+    }
     match error {
-        Error::Connect { .. }
-        | Error::AllServers { .. }
-        | Error::NoServer
-        | Error::Connection { .. }
-        | Error::HangsUp { .. } => ProviderErrorKind::Unavailable,
+        Error::Connect { .. } | Error::NoServer | Error::Connection { .. } | Error::HangsUp { .. } => {
+            ProviderErrorKind::Unavailable
+        }
+        Error::AllServers { attempts } => {
+            let mut kinds = attempts.iter().map(kind_of);
+            match kinds.next() {
+                Some(first) if kinds.all(|kind| kind == first) => first,
+                _ => ProviderErrorKind::Unavailable,
+            }
+        }
         Error::Tls(_) | Error::NotExpressible { .. } => ProviderErrorKind::Options,
-        Error::Refused { refusal, .. } => match refusal.reason {
-            Some(
-                ResultReason::PERMISSION_DENIED
-                | ResultReason::AUTHENTICATION_NOT_SUCCESSFUL
-                | ResultReason::NOT_AUTHORISED
-                | ResultReason::BAD_PASSWORD,
-            ) => ProviderErrorKind::Refused,
-            _ => ProviderErrorKind::Failed,
-        },
+        Error::Protocol {
+            source: ProtocolError::Encode { .. } | ProtocolError::NoCommonVersion { .. },
+            ..
+        } => ProviderErrorKind::Unsupported,
         Error::Pending { .. } => ProviderErrorKind::Failed,
         _ => ProviderErrorKind::Damaged,
     }
