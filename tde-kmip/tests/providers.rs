@@ -81,6 +81,14 @@ fn batch_item(message: &[u8]) -> Vec<u8> {
     message[16 + header as usize..].to_vec()
 }
 
+/// The same answer in another version.
+fn in_version(version: ProtocolVersion, bytes: &[u8]) -> Vec<u8> {
+    let options = Options::new().leniency(tde_kmip_codec::ttlv::Leniency::ALL);
+    let answer = ResponseMessage::decode_with(bytes, options, &mut |_| {}).unwrap();
+    let header = ResponseHeader::new(version, answer.header.time_stamp, 1);
+    ResponseMessage { header, batch_items: answer.batch_items }.encode_to_vec().unwrap()
+}
+
 /// A provider whose server answers what was recorded, and what it was asked.
 fn replayed(folder: PathBuf, version: ProtocolVersion) -> (KmipProvider, Arc<Mutex<Vec<Vec<u8>>>>) {
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -103,17 +111,8 @@ fn replayed(folder: PathBuf, version: ProtocolVersion) -> (KmipProvider, Arc<Mut
             }
             other => panic!("{other} was asked"),
         };
-        let bytes = recorded(&folder, label).unwrap();
-        let answer = ResponseMessage::decode_with(
-            &bytes,
-            Options::new().leniency(tde_kmip_codec::ttlv::Leniency::ALL),
-            &mut |_| {},
-        );
-        let answer = answer.unwrap();
         // pg_tde looks in 1.0 and stores in 1.4.
-        let header = ResponseHeader::new(version, answer.header.time_stamp, 1);
-        let message = ResponseMessage { header, batch_items: answer.batch_items };
-        message.encode_to_vec().unwrap()
+        in_version(version, &recorded(&folder, label).unwrap())
     });
     let client = client.versions([version]).build().unwrap();
     (KmipProvider::with_client(client, "recorded"), asked)
@@ -385,8 +384,7 @@ fn a_provider_whose_certificate_is_refused_keeps_no_other_from_the_same_server()
         }
         let cluster = Cluster::open(recorded.data_dir(), &OpenOptions::new()).unwrap();
         let records = cluster.providers().flat_map(|file| file.records());
-        let providers: Vec<_> =
-            records.filter_map(|record| record.provider().unwrap().cloned()).collect();
+        let providers: Vec<_> = records.filter_map(|record| record.provider().unwrap().cloned()).collect();
         let ask = |wanted: &str| {
             let provider = providers.iter().find(|provider| provider.name().as_bytes() == wanted.as_bytes());
             connector.connect(provider.unwrap()).unwrap().unwrap().principal_key(&name("absent"))
@@ -424,4 +422,30 @@ fn what_a_server_refuses_as_a_whole_is_not_taken_for_damage() {
         let error = failing(reason).principal_key(&name("key")).unwrap_err();
         assert_eq!(error.kind(), kind, "{error}: {:?}", error.source());
     }
+}
+
+#[test]
+fn an_error_after_a_key_was_stored_says_that_it_was() {
+    let folder = recordings().remove(0);
+    let mut looked = 0;
+    let client = memory::client(move |request| {
+        let message = RequestMessage::decode(request).unwrap();
+        let label = match message.batch_items.first().unwrap().operation {
+            Operation::LOCATE if looked == 0 => "pg_tde-locate-none.response.ttlv",
+            // The second look finds nobody.
+            Operation::LOCATE => return Vec::new(),
+            _ => "pg_tde-register-16.response.ttlv",
+        };
+        looked += 1;
+        in_version(ProtocolVersion::V1_4, &recorded(&folder, label).unwrap())
+    });
+    let client = client.versions([ProtocolVersion::V1_4]).retries(0).build().unwrap();
+    let provider = KmipProvider::with_client(client, "recorded");
+    let key = PrincipalKey::from_slice(&[1; 16]).unwrap();
+    let error = provider.store(&name("it's a key"), &key).unwrap_err();
+    assert_eq!(error.kind(), ProviderErrorKind::Unavailable);
+    let text = error.source().unwrap().to_string();
+    assert!(text.starts_with("the key was stored as "), "{text}");
+    let command = r"`tde kmip locate --name 'it'\''s a key'`";
+    assert!(error.advice().unwrap().contains(command), "{:?}", error.advice());
 }

@@ -187,8 +187,7 @@ impl Client {
         if let Some(version) = state.kept.as_ref().and_then(|kept| kept.protocol.version()) {
             return Ok(version);
         }
-        let connection =
-            self.connected(&mut state, true, 0, Deadline::after(self.config.request_timeout))?;
+        let connection = self.connected(&mut state, true, 0, Deadline::after(self.config.request_timeout))?;
         let version = connection.protocol.version().unwrap_or(ProtocolVersion::V1_0);
         state.kept = Some(connection);
         Ok(version)

@@ -106,9 +106,7 @@ impl KmipProvider {
         if !unknown {
             return failed;
         }
-        failed.with_advice(format!(
-            "the server may have stored the key: look with `tde kmip locate --name {name}` before it is done again"
-        ))
+        failed.with_advice(format!("the server may have stored the key: {}", look_for(name)))
     }
 
     /// Several keys have the name: `pg_tde` refuses them all, and so do we.
@@ -162,7 +160,17 @@ impl KeyProvider for KmipProvider {
             Err(error) => return Err(self.not_stored(text, error)),
         };
         // KMIP has no "only if the name is free". Whoever registered the same name meanwhile sees two keys as well.
-        let ids = self.locate(text)?;
+        let located = self.client.locate_by_name(text, ObjectType::SYMMETRIC_KEY);
+        let ids = match located {
+            Ok(located) => located.unique_identifiers,
+            Err(error) => {
+                let what = format!(
+                    "the key was stored as {own}, but whether another client registered \"{text}\" at the same time \
+                     is not known: {error}"
+                );
+                return Err(self.failed(kind_of(&error), what).with_advice(look_for(text)));
+            }
+        };
         if ids.len() < 2 {
             return Ok(());
         }
@@ -279,6 +287,12 @@ fn raw_key(found: &Retrieved) -> Result<Option<PrincipalKey>, &'static str> {
         return Err("the server gives the key out wrapped, or not at all");
     }
     Ok(found.key_material().and_then(|bytes| PrincipalKey::from_slice(bytes).ok()))
+}
+
+/// How to see which keys have a name.
+fn look_for(name: &str) -> String {
+    let quoted = name.replace('\'', r"'\''");
+    format!("look with `tde kmip locate --name '{quoted}'` before it is done again")
 }
 
 fn options_error(place: String, error: &SettingsError) -> ProviderError {

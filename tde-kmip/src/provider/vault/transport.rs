@@ -1,6 +1,6 @@
 //! HTTP over TLS: one request, one answer of bounded size in bounded time.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use ureq::{
     Agent,
@@ -127,7 +127,8 @@ fn read(response: &mut Response<ureq::Body>, changing: bool) -> Result<Zeroizing
     let body = response.body_mut().with_config().limit(MAX_ANSWER).read_to_vec();
     body.map(Zeroizing::new).map_err(|error| match error {
         ureq::Error::BodyExceedsLimit(_) => VaultError::TooLarge { limit: MAX_ANSWER },
-        error => failure(&error, changing),
+        // The request is long done, whatever the error says of TLS or the connection.
+        error => VaultError::Connection { detail: detail(&error), changing },
     })
 }
 
@@ -142,12 +143,16 @@ fn within(from: &str, location: &str) -> Option<String> {
     same.then(|| location.to_owned())
 }
 
-fn failure(error: &ureq::Error, changing: bool) -> VaultError {
-    let detail = match error {
+fn detail(error: &ureq::Error) -> String {
+    match error {
         ureq::Error::Timeout(_) => format!("no answer in time ({error})"),
         ureq::Error::HostNotFound => "the host has no address".to_owned(),
         error => error.to_string(),
-    };
+    }
+}
+
+fn failure(error: &ureq::Error, changing: bool) -> VaultError {
+    let detail = detail(error);
     let before_request = matches!(
         error,
         ureq::Error::HostNotFound
@@ -157,16 +162,26 @@ fn failure(error: &ureq::Error, changing: bool) -> VaultError {
             | ureq::Error::BadUri(_)
             | ureq::Error::Timeout(ureq::Timeout::Resolve | ureq::Timeout::Connect)
     );
-    // A refused connection, or a handshake that failed, comes as an error of the system's.
-    let refused = matches!(error, ureq::Error::Io(error) if matches!(
-        error.kind(),
-        std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::HostUnreachable | std::io::ErrorKind::InvalidData
-    ));
+    // A refused connection comes as an error of the system's, and so does all that TLS says: a certificate that is not
+    // right ends the handshake, other things may also follow the request.
+    let refused = match error {
+        ureq::Error::Io(error) => match error.kind() {
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::HostUnreachable => true,
+            io::ErrorKind::InvalidData => !changing || is_certificate_error(error),
+            _ => false,
+        },
+        _ => false,
+    };
     if before_request || refused {
         VaultError::Connect { detail }
     } else {
         VaultError::Connection { detail, changing }
     }
+}
+
+fn is_certificate_error(error: &io::Error) -> bool {
+    let error = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    matches!(error, Some(rustls::Error::InvalidCertificate(_)))
 }
 
 fn tls(settings: &VaultSettings) -> Result<TlsConfig, VaultError> {
