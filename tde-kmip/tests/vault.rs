@@ -260,6 +260,36 @@ fn answers_are_bounded_in_size_and_time() {
 }
 
 #[test]
+fn a_listing_is_bounded_in_requests_and_time() {
+    let fixture = Fixture::new(kv_2());
+    let answer = |keys: &str| {
+        let body = format!(r#"{{"data":{{"keys":[{keys}]}}}}"#);
+        fixture.server.behave(|behaviour| behaviour.always = Some((200, Vec::new(), body.into())));
+    };
+    for empty in [r#""""#, r#""a","/""#] {
+        answer(empty);
+        assert_eq!(kind_of(fixture.provider().list()).0, ProviderErrorKind::Damaged, "{empty}");
+    }
+    assert_eq!(fixture.server.requests().len(), 2);
+    // A hundred million folders in eight levels.
+    answer(r#""0/","1/","2/","3/","4/","5/","6/","7/","8/","9/""#);
+    let (kind, text) = kind_of(fixture.provider().list());
+    assert_eq!(kind, ProviderErrorKind::Unsupported, "{text}");
+    assert!(text.contains("more than 1000 folders"), "{text}");
+    assert_eq!(fixture.server.requests().len(), 1002);
+
+    let mut settings = fixture.settings();
+    settings.request_timeout = Duration::from_secs(1);
+    // Before each of a good hundred bytes, so that one answer comes in time.
+    fixture.server.behave(|behaviour| behaviour.delay = Duration::from_millis(2));
+    let begin = Instant::now();
+    let (kind, text) = kind_of(VaultProvider::new(settings).unwrap().list());
+    assert_eq!(kind, ProviderErrorKind::Unavailable, "{text}");
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+    assert!(fixture.server.requests().len() > 1004);
+}
+
+#[test]
 fn a_server_that_is_not_there_and_addresses_that_are_none_are_told_apart() {
     let directory = tempfile::tempdir().unwrap();
     let token = token_file(directory.path());
