@@ -40,8 +40,9 @@ use tde_kmip::{
 };
 use tde_kmip_codec::{
     DateTime,
+    attribute::UniqueIdentifier,
     message::{RequestMessage, ResponseBatchItem, ResponseHeader, ResponseMessage},
-    operation::DiscoverVersionsResponse,
+    operation::{DiscoverVersionsResponse, LocateResponse},
     spec::{
         ProtocolVersion,
         enumeration::{CryptographicAlgorithm, ObjectType, Operation, ResultReason, ResultStatus},
@@ -448,4 +449,27 @@ fn an_error_after_a_key_was_stored_says_that_it_was() {
     assert!(text.starts_with("the key was stored as "), "{text}");
     let command = r"`tde kmip locate --name 'it'\''s a key'`";
     assert!(error.advice().unwrap().contains(command), "{:?}", error.advice());
+}
+
+#[test]
+fn identifiers_move_no_cursor() {
+    let client = memory::client(|request| {
+        let request = RequestMessage::decode(request).unwrap();
+        let ids = [UniqueIdentifier::from("1\u{1b}[2J"), "2\ntde: all is well".into()];
+        let payload = LocateResponse { unique_identifiers: (&ids).into(), ..LocateResponse::default() };
+        let mut item = ResponseBatchItem::new(ResultStatus::SUCCESS);
+        item.operation = Some(Operation::LOCATE);
+        item.payload = Some(payload.into());
+        let header = ResponseHeader::new(request.header.protocol_version, DateTime(0), 1);
+        ResponseMessage { header, batch_items: (&[item]).into() }.encode_to_vec().unwrap()
+    });
+    let client = client.versions([ProtocolVersion::V1_4]).build().unwrap();
+    let provider = KmipProvider::with_client(client, "a server with odd identifiers");
+    let key = PrincipalKey::from_slice(&[1; 16]).unwrap();
+    for error in
+        [provider.principal_key(&name("key")).unwrap_err(), provider.store(&name("key"), &key).unwrap_err()]
+    {
+        let text = error.source().unwrap().to_string();
+        assert!(text.contains("1 [2J") && !text.contains(char::is_control), "{text:?}");
+    }
 }

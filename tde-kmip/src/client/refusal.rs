@@ -21,11 +21,11 @@ pub struct Refusal {
     pub version: ProtocolVersion,
 }
 
-/// The longest Result Message that is kept, in characters.
+/// The longest text of a peer's that is kept, in characters.
 const MESSAGE_LIMIT: usize = 500;
 
 /// Text of a peer's, made fit for a terminal.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().take(MESSAGE_LIMIT).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

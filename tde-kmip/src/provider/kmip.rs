@@ -21,7 +21,7 @@ use tde_kmip_codec::{
 
 use super::{KmipSettings, SettingsError};
 use crate::{
-    client::{Client, ConnectionFacts, Error, ProtocolError, Retrieved},
+    client::{Client, ConnectionFacts, Error, ProtocolError, Retrieved, printable},
     tls::CertificateFacts,
 };
 
@@ -98,7 +98,7 @@ impl KmipProvider {
             && let Ok(ids) = self.locate(name)
             && let [id, ..] = &*ids
         {
-            let what = format!("another client registered \"{name}\" at the same time, as {id}");
+            let what = format!("another client registered \"{name}\" at the same time, as {}", printable(id));
             return self.failed(ProviderErrorKind::Exists, what);
         }
         let unknown = error.may_have_happened();
@@ -112,7 +112,7 @@ impl KmipProvider {
     /// Several keys have the name: `pg_tde` refuses them all, and so do we.
     fn ambiguous(&self, name: &str, ids: &[String]) -> ProviderError {
         let kind = ProviderErrorKind::Ambiguous;
-        self.failed(kind, format!("\"{name}\" is the name of {}", ids.join(", "))).with_advice(
+        self.failed(kind, format!("\"{name}\" is the name of {}", printable(&ids.join(", ")))).with_advice(
             "look at each with `tde kmip attributes`, and destroy or rename all but the right one: pg_tde does not \
              open the cluster otherwise",
         )
@@ -137,9 +137,12 @@ impl KeyProvider for KmipProvider {
         match raw_key(&found) {
             Ok(Some(key)) => Ok(Some(NamedKey { name: *name, key })),
             Ok(None) => {
-                Err(self.failed(ProviderErrorKind::InvalidKey, format!("object {id}: not 16 or 32 bytes")))
+                let what = format!("object {}: not 16 or 32 bytes", printable(id));
+                Err(self.failed(ProviderErrorKind::InvalidKey, what))
             }
-            Err(what) => Err(self.failed(ProviderErrorKind::Damaged, format!("object {id}: {what}"))),
+            Err(what) => {
+                Err(self.failed(ProviderErrorKind::Damaged, format!("object {}: {what}", printable(id))))
+            }
         }
     }
 
@@ -150,7 +153,7 @@ impl KeyProvider for KmipProvider {
     fn store(&self, name: &PrincipalKeyName, key: &PrincipalKey) -> Result<(), ProviderError> {
         let text = self.name(name)?;
         if let [id, ..] = &*self.locate(text)? {
-            return Err(self.failed(ProviderErrorKind::Exists, format!("object {id}")));
+            return Err(self.failed(ProviderErrorKind::Exists, format!("object {}", printable(id))));
         }
         let usage = CryptographicUsageMask::ENCRYPT | CryptographicUsageMask::DECRYPT;
         let registered =
@@ -159,13 +162,14 @@ impl KeyProvider for KmipProvider {
             Ok(own) => own,
             Err(error) => return Err(self.not_stored(text, error)),
         };
+        let shown = printable(&own);
         // KMIP has no "only if the name is free". Whoever registered the same name meanwhile sees two keys as well.
         let located = self.client.locate_by_name(text, ObjectType::SYMMETRIC_KEY);
         let ids = match located {
             Ok(located) => located.unique_identifiers,
             Err(error) => {
                 let what = format!(
-                    "the key was stored as {own}, but whether another client registered \"{text}\" at the same time \
+                    "the key was stored as {shown}, but whether another client registered \"{text}\" at the same time \
                      is not known: {error}"
                 );
                 return Err(self.failed(kind_of(&error), what).with_advice(look_for(text)));
@@ -179,7 +183,7 @@ impl KeyProvider for KmipProvider {
                 format!("another client registered \"{text}\" at the same time; ours was destroyed again")
             }
             Err(error) => format!(
-                "another client registered \"{text}\" at the same time, and ours, {own}, could not be destroyed: \
+                "another client registered \"{text}\" at the same time, and ours, {shown}, could not be destroyed: \
                  {error}"
             ),
         };
