@@ -20,7 +20,7 @@ use tde_kmip_codec::DateTime;
 use tde_kmip_codec::attribute::UniqueIdentifier;
 use tde_kmip_codec::message::{RequestMessage, ResponseBatchItem, ResponseHeader, ResponseMessage};
 use tde_kmip_codec::operation::LocateResponse;
-use tde_kmip_codec::spec::enumeration::{Operation, ResultStatus};
+use tde_kmip_codec::spec::enumeration::{Operation, ResultReason, ResultStatus};
 use tde_testkit::to_hex;
 use tde_testkit::vault::{Behaviour, MOUNT, TOKEN, VaultStandIn};
 
@@ -158,6 +158,14 @@ fn oddly_located(request: &RequestMessage<'_>) -> Option<Vec<u8>> {
     ResponseMessage { header, batch_items: (&[item]).into() }.encode_to_vec().ok()
 }
 
+/// Refuses whatever is asked.
+fn refused(request: &RequestMessage<'_>) -> Option<Vec<u8>> {
+    let mut item = ResponseBatchItem::new(ResultStatus::OPERATION_FAILED);
+    item.result_reason = Some(ResultReason::PERMISSION_DENIED);
+    let header = ResponseHeader::new(request.header.protocol_version, DateTime(0), 1);
+    ResponseMessage { header, batch_items: (&[item]).into() }.encode_to_vec().ok()
+}
+
 #[test]
 fn what_a_server_calls_its_objects_forges_no_line_of_an_error() {
     let server = KeyServer::start();
@@ -208,6 +216,38 @@ fn ping_says_at_which_step_it_fails() {
     };
     let (step, text) = failed(&stranger, 1);
     assert_eq!(step, "TLS", "{text}");
+    // So it is when a version is given, and the connection stands before anything was said.
+    let pinned = |flags: &mut Vec<OsString>| flags.extend(["--kmip-version".into(), "1.4".into()]);
+    let (step, text) = failed(
+        &|flags| {
+            stranger(flags);
+            pinned(flags);
+        },
+        1,
+    );
+    assert_eq!(step, "TLS", "{text}");
+    let rude = stand_in(&server, |_| None);
+    let (step, text) = failed(
+        &|flags| {
+            flags[1] = format!("127.0.0.1:{rude}").into();
+            pinned(flags);
+        },
+        1,
+    );
+    assert_eq!(step, "KMIP", "{text}");
+    assert!(text.contains("TLSv1_3"), "what was negotiated is told all the same: {text}");
+    // One that refuses: to say its versions, or what comes first when it is not asked for them.
+    let odd = stand_in(&server, refused);
+    let (step, text) = failed(&|flags| flags[1] = format!("127.0.0.1:{odd}").into(), 1);
+    assert_eq!(step, "KMIP", "{text}");
+    let (step, text) = failed(
+        &|flags| {
+            flags[1] = format!("127.0.0.1:{odd}").into();
+            pinned(flags);
+        },
+        1,
+    );
+    assert_eq!(step, "access", "{text}");
     let (step, text) = failed(&|flags| flags.extend(["--server-name".into(), "kms.example".into()]), 1);
     assert_eq!(step, "TLS");
     assert!(text.contains("kms.example"), "{text}");
