@@ -117,6 +117,11 @@ fn a_key_goes_in_by_a_file_and_comes_out_into_one() {
     kmip(&["get", &id, "-o", got.to_str().unwrap()], &flags).expect(2);
     let raw = kmip(&["get", &id, "--stdout", "--form", "raw"], &flags).expect(0);
     assert_eq!(raw.stdout, key);
+    // A document and a key in one stream are neither.
+    for to_stdout in [&["--stdout"][..], &["-o", "-"], &["--output=-"]] {
+        let both = kmip(&[&["get", &id, "--json"], to_stdout].concat(), &flags).expect(2);
+        assert!(both.stdout.is_empty() && both.stderr.contains("--json"), "{both}");
+    }
     fs::write(&given, "too short").unwrap();
     kmip(&["register", given.to_str().unwrap(), "--name", "other"], &flags).expect(2);
     kmip(&["locate", "--name", "other"], &flags).expect(1);
