@@ -217,9 +217,11 @@ fn options_come_from_a_file_too_and_mistakes_are_named() {
     served.signal("-INT");
     assert_eq!(served.wait().0, Some(0));
 
-    fs::write(place.path("wrong.toml"), "stroe = \"memory\"\n").unwrap();
+    // Somebody may have put the password there itself.
+    fs::write(place.path("wrong.toml"), "store = \"memory\"\npasswrod = \"hunter2\"\n").unwrap();
     let wrong = place.fails(&["--config", "wrong.toml"]).expect(2);
-    assert!(wrong.stderr.contains("stroe"), "{wrong}");
+    assert!(wrong.stderr.contains("wrong.toml: line 2, column 1: unknown field `passwrod`"), "{wrong}");
+    assert!(!wrong.stderr.contains("hunter2"), "{wrong}");
     let without = place.fails(&[]).expect(2);
     assert!(without.stderr.contains("--store is not given"), "{without}");
     let without = place.fails(&["--store", "keys.store"]).expect(2);
