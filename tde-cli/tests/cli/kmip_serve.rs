@@ -234,6 +234,25 @@ fn options_come_from_a_file_too_and_mistakes_are_named() {
 }
 
 #[test]
+fn the_passphrase_of_the_key_is_the_first_line_as_for_clients() {
+    let place = Place::new();
+    let mut openssl = Command::new("openssl");
+    openssl.args(["pkcs8", "-topk8", "-in", "pki/server.key", "-out", "server.encrypted"]);
+    match openssl.args(["-passout", "pass:correct horse"]).current_dir(place.0.path()).output() {
+        Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
+        Err(error) => return eprintln!("SKIPPED: no openssl here: {error}"),
+    }
+    fs::write(place.path("key-pass"), "correct horse\r\nand a remark\n").unwrap();
+    let key = ["--key", "server.encrypted", "--key-passphrase-file", "key-pass"];
+    let served = place.serve(&[&["--store", "memory"], &key[..]].concat());
+    served.client("one").discover_versions().unwrap();
+    drop(served);
+    let absent = ["--store", "memory", "--key", "server.encrypted", "--key-passphrase-file", "absent"];
+    let absent = place.fails(&absent).expect(2);
+    assert!(absent.stderr.contains("absent: "), "{absent}");
+}
+
+#[test]
 fn killed_while_it_writes_it_loses_nothing_acknowledged_and_serves_nothing_half() {
     let place = Place::new();
     let acknowledged = Mutex::new(Vec::new());

@@ -34,7 +34,7 @@ pub(super) struct Config {
     #[arg(long, value_name = "FILE")]
     pub(super) key: Option<PathBuf>,
 
-    /// File with the passphrase of the private key, if that is encrypted
+    /// The passphrase of the private key, if that is encrypted: the first line of FILE
     #[arg(long, value_name = "FILE")]
     pub(super) key_passphrase_file: Option<PathBuf>,
 
