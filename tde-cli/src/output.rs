@@ -31,12 +31,13 @@ pub(crate) fn note(text: impl fmt::Display) {
     message(GOOD, "note", text, None);
 }
 
+/// A message is one line: names and identifiers in it may come from files and servers that others write.
 fn message(style: Style, kind: &str, text: impl fmt::Display, advice: Option<&str>) {
     let mut stderr = anstream::stderr().lock();
     // Nobody is left to tell if standard error is closed.
-    let _ = writeln!(stderr, "{style}tde: {kind}:{style:#} {text}");
+    let _ = writeln!(stderr, "{style}tde: {kind}:{style:#} {}", printable(&text.to_string()));
     if let Some(advice) = advice {
-        let _ = writeln!(stderr, "  {ADVICE}try:{ADVICE:#} {advice}");
+        let _ = writeln!(stderr, "  {ADVICE}try:{ADVICE:#} {}", printable(advice));
     }
 }
 

@@ -18,6 +18,8 @@ mod reply;
 mod resolver;
 mod transport;
 
+#[cfg(feature = "providers")]
+pub(crate) use self::refusal::printable;
 pub use self::{
     address::{BadAddress, DEFAULT_PORT, ServerAddress},
     blocking::{CallOptions, Client, ConnectionFacts},

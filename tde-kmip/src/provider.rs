@@ -42,5 +42,5 @@ pub use self::{
     connector::Connector,
     kmip::KmipProvider,
     overrides::{OverrideError, ProviderOverride},
-    settings::{KmipSettings, SettingsError},
+    settings::{KmipSettings, SettingsError, read_secret},
 };

@@ -466,6 +466,73 @@ fn a_server_that_hangs_up_once_is_not_taken_for_an_old_one() {
     assert_eq!(seen.connections(), 3);
 }
 
+/// What a server of 1.2 and 1.1 says to a message of 1.4.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Older {
+    Refuses,
+    AnswersIn1_2,
+    HangsUp,
+}
+
+/// A client that learnt 1.4 of a server whose place one of 1.2 then took.
+fn downgraded(older: Older) -> Client {
+    let asked = Mutex::new(0);
+    let answer = move |bytes: &[u8]| {
+        let request = RequestMessage::decode(bytes).unwrap();
+        let operation = request.batch_items.first().unwrap().operation;
+        let version = request.header.protocol_version;
+        let mut asked = asked.lock().unwrap();
+        *asked += 1;
+        // The question for the versions, and a request.
+        if *asked <= 2 {
+            return honest(bytes);
+        }
+        let spoken = match (version, older) {
+            (ProtocolVersion::V1_4, Older::Refuses) => {
+                return refusing(ProtocolVersion::V1_2, ResultReason::INVALID_MESSAGE);
+            }
+            (ProtocolVersion::V1_4, Older::HangsUp) => return Vec::new(),
+            (ProtocolVersion::V1_4, Older::AnswersIn1_2) => ProtocolVersion::V1_2,
+            (version, _) => version,
+        };
+        let mut item = answered(operation, None);
+        if operation == Operation::DISCOVER_VERSIONS {
+            let payload = DiscoverVersionsResponse {
+                protocol_versions: (&[ProtocolVersion::V1_2, ProtocolVersion::V1_1]).into(),
+                ..DiscoverVersionsResponse::default()
+            };
+            item.payload = Some(payload.into());
+        }
+        let header = ResponseHeader::new(spoken, DateTime(0), 1);
+        ResponseMessage { header, batch_items: (&[item]).into() }.encode_to_vec().unwrap()
+    };
+    let client = memory::client(answer).build().unwrap();
+    client.query(QUERY).unwrap();
+    assert_eq!(client.version().unwrap(), ProtocolVersion::V1_4);
+    client.disconnect();
+    client
+}
+
+#[test]
+fn a_version_is_forgotten_when_the_server_no_longer_speaks_it() {
+    for older in [Older::Refuses, Older::AnswersIn1_2, Older::HangsUp] {
+        let client = downgraded(older);
+        client.query(QUERY).unwrap_or_else(|error| panic!("{older:?}: {error}"));
+        assert_eq!(client.version().unwrap(), ProtocolVersion::V1_2, "{older:?}");
+
+        // What may have been done is not repeated, and the next call is as good as one of a new client.
+        let client = downgraded(older);
+        match create(&client) {
+            Ok(_) => assert_eq!(older, Older::Refuses),
+            Err(error) => {
+                assert!(older != Older::Refuses && error.may_have_happened(), "{older:?}: {error}");
+                create(&client).unwrap_or_else(|error| panic!("{older:?}: {error}"));
+            }
+        }
+        assert_eq!(client.version().unwrap(), ProtocolVersion::V1_2, "{older:?}");
+    }
+}
+
 #[test]
 fn a_server_that_hangs_up_on_everything_is_named_and_left_alone() {
     let authority = Authority::new("authority");
@@ -600,4 +667,24 @@ fn the_next_server_takes_over() {
     let error = create(&client).unwrap_err();
     assert_eq!(error.server(), Some(&rude));
     assert!(error.may_have_happened(), "{error}");
+}
+
+/// As one behind a firewall that drops packets: it would take all the time there is.
+#[test]
+fn a_server_that_does_not_answer_leaves_time_for_the_next() {
+    let authority = Authority::new("authority");
+    let config = bad_server::config(&authority, &authority.server(&["127.0.0.1"]));
+    let silent = || {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        (ServerAddress::new("127.0.0.1", listener.local_addr().unwrap().port()), listener)
+    };
+    let ((first, _one), (second, _two)) = (silent(), silent());
+    let (good, seen) = tls(config, |request, stream| send(stream, &honest(request)));
+    let time = Duration::from_secs(3);
+    let client = client(&authority, first).server(second).server(good.clone());
+    let client = client.connect_timeout(time).request_timeout(time).build().unwrap();
+    let begin = Instant::now();
+    create(&client).unwrap();
+    assert!(begin.elapsed() < time, "{:?}", begin.elapsed());
+    assert_eq!((client.connect().unwrap().server, seen.requests()), (good, 1));
 }

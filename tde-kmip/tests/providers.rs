@@ -32,17 +32,20 @@ use tde_core::{Cipher, PrincipalKey};
 use tde_keyfile::{
     Oid, PrincipalKeyName,
     cluster::{Cluster, OpenOptions, PrincipalKeyErrorKind, RelationKey, ScopeError, ScopeState},
-    provider::{KeyProvider, ProviderErrorKind},
+    provider::{KeyProvider, ProviderConnector as _, ProviderErrorKind},
 };
 use tde_kmip::{
     client::Client,
     provider::{Connector, KmipProvider},
 };
 use tde_kmip_codec::{
-    message::{RequestMessage, ResponseHeader, ResponseMessage},
+    DateTime,
+    attribute::UniqueIdentifier,
+    message::{RequestMessage, ResponseBatchItem, ResponseHeader, ResponseMessage},
+    operation::{DiscoverVersionsResponse, LocateResponse},
     spec::{
         ProtocolVersion,
-        enumeration::{CryptographicAlgorithm, ObjectType, Operation},
+        enumeration::{CryptographicAlgorithm, ObjectType, Operation, ResultReason, ResultStatus},
         mask::CryptographicUsageMask,
     },
     ttlv::Options,
@@ -79,6 +82,14 @@ fn batch_item(message: &[u8]) -> Vec<u8> {
     message[16 + header as usize..].to_vec()
 }
 
+/// The same answer in another version.
+fn in_version(version: ProtocolVersion, bytes: &[u8]) -> Vec<u8> {
+    let options = Options::new().leniency(tde_kmip_codec::ttlv::Leniency::ALL);
+    let answer = ResponseMessage::decode_with(bytes, options, &mut |_| {}).unwrap();
+    let header = ResponseHeader::new(version, answer.header.time_stamp, 1);
+    ResponseMessage { header, batch_items: answer.batch_items }.encode_to_vec().unwrap()
+}
+
 /// A provider whose server answers what was recorded, and what it was asked.
 fn replayed(folder: PathBuf, version: ProtocolVersion) -> (KmipProvider, Arc<Mutex<Vec<Vec<u8>>>>) {
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -101,17 +112,8 @@ fn replayed(folder: PathBuf, version: ProtocolVersion) -> (KmipProvider, Arc<Mut
             }
             other => panic!("{other} was asked"),
         };
-        let bytes = recorded(&folder, label).unwrap();
-        let answer = ResponseMessage::decode_with(
-            &bytes,
-            Options::new().leniency(tde_kmip_codec::ttlv::Leniency::ALL),
-            &mut |_| {},
-        );
-        let answer = answer.unwrap();
         // pg_tde looks in 1.0 and stores in 1.4.
-        let header = ResponseHeader::new(version, answer.header.time_stamp, 1);
-        let message = ResponseMessage { header, batch_items: answer.batch_items };
-        message.encode_to_vec().unwrap()
+        in_version(version, &recorded(&folder, label).unwrap())
     });
     let client = client.versions([version]).build().unwrap();
     (KmipProvider::with_client(client, "recorded"), asked)
@@ -367,5 +369,107 @@ fn a_server_that_does_not_answer_costs_its_time_once() {
             let PrincipalKeyErrorKind::Failed(error) = error.kind() else { panic!("{error}") };
             assert_eq!(error.kind(), ProviderErrorKind::Unavailable);
         }
+    }
+}
+
+/// Two records may lead to one server in different ways: what became of one says nothing of the other.
+#[test]
+fn a_provider_whose_certificate_is_refused_keeps_no_other_from_the_same_server() {
+    let (server, other) = (KeyServer::start(), KeyServer::start());
+    for recorded in kmip_clusters() {
+        let mut connector = served_by(Connector::new(recorded.data_dir()), &server);
+        for (setting, file) in [("certPath", "client.pem"), ("keyPath", "client.key")] {
+            let value = other.file(file);
+            let given = format!("kmip_db:{setting}={}", value.display());
+            connector = connector.with_override(given.parse().unwrap());
+        }
+        let cluster = Cluster::open(recorded.data_dir(), &OpenOptions::new()).unwrap();
+        let records = cluster.providers().flat_map(|file| file.records());
+        let providers: Vec<_> = records.filter_map(|record| record.provider().unwrap().cloned()).collect();
+        let ask = |wanted: &str| {
+            let provider = providers.iter().find(|provider| provider.name().as_bytes() == wanted.as_bytes());
+            connector.connect(provider.unwrap()).unwrap().unwrap().principal_key(&name("absent"))
+        };
+        assert_eq!(ask("kmip_db").unwrap_err().kind(), ProviderErrorKind::Unavailable);
+        assert!(ask("kmip_global").unwrap().is_none());
+    }
+}
+
+/// A provider whose server fails so whatever it is asked.
+fn failing(reason: Option<ResultReason>) -> KmipProvider {
+    let client = memory::client(move |request| {
+        let request = RequestMessage::decode(request).unwrap();
+        let mut item = ResponseBatchItem::new(ResultStatus::OPERATION_FAILED);
+        item.result_reason = reason;
+        // Versions that no client here speaks.
+        if reason.is_none() {
+            item = ResponseBatchItem::new(ResultStatus::SUCCESS);
+            item.operation = Some(Operation::DISCOVER_VERSIONS);
+            item.payload = Some(DiscoverVersionsResponse::default().into());
+        }
+        let header = ResponseHeader::new(request.header.protocol_version, DateTime(0), 1);
+        ResponseMessage { header, batch_items: (&[item]).into() }.encode_to_vec().unwrap()
+    });
+    KmipProvider::with_client(client.build().unwrap(), "a server that fails")
+}
+
+#[test]
+fn what_a_server_refuses_as_a_whole_is_not_taken_for_damage() {
+    for (reason, kind) in [
+        (Some(ResultReason::AUTHENTICATION_NOT_SUCCESSFUL), ProviderErrorKind::Refused),
+        (Some(ResultReason::INVALID_MESSAGE), ProviderErrorKind::Failed),
+        (None, ProviderErrorKind::Unsupported),
+    ] {
+        let error = failing(reason).principal_key(&name("key")).unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}: {:?}", error.source());
+    }
+}
+
+#[test]
+fn an_error_after_a_key_was_stored_says_that_it_was() {
+    let folder = recordings().remove(0);
+    let mut looked = 0;
+    let client = memory::client(move |request| {
+        let message = RequestMessage::decode(request).unwrap();
+        let label = match message.batch_items.first().unwrap().operation {
+            Operation::LOCATE if looked == 0 => "pg_tde-locate-none.response.ttlv",
+            // The second look finds nobody.
+            Operation::LOCATE => return Vec::new(),
+            _ => "pg_tde-register-16.response.ttlv",
+        };
+        looked += 1;
+        in_version(ProtocolVersion::V1_4, &recorded(&folder, label).unwrap())
+    });
+    let client = client.versions([ProtocolVersion::V1_4]).retries(0).build().unwrap();
+    let provider = KmipProvider::with_client(client, "recorded");
+    let key = PrincipalKey::from_slice(&[1; 16]).unwrap();
+    let error = provider.store(&name("it's a key"), &key).unwrap_err();
+    assert_eq!(error.kind(), ProviderErrorKind::Unavailable);
+    let text = error.source().unwrap().to_string();
+    assert!(text.starts_with("the key was stored as "), "{text}");
+    let command = r"`tde kmip locate --name 'it'\''s a key'`";
+    assert!(error.advice().unwrap().contains(command), "{:?}", error.advice());
+}
+
+#[test]
+fn identifiers_move_no_cursor() {
+    let client = memory::client(|request| {
+        let request = RequestMessage::decode(request).unwrap();
+        let ids = [UniqueIdentifier::from("1\u{1b}[2J"), "2\ntde: all is well".into()];
+        let payload = LocateResponse { unique_identifiers: (&ids).into(), ..LocateResponse::default() };
+        let mut item = ResponseBatchItem::new(ResultStatus::SUCCESS);
+        item.operation = Some(Operation::LOCATE);
+        item.payload = Some(payload.into());
+        let header = ResponseHeader::new(request.header.protocol_version, DateTime(0), 1);
+        ResponseMessage { header, batch_items: (&[item]).into() }.encode_to_vec().unwrap()
+    });
+    let client = client.versions([ProtocolVersion::V1_4]).build().unwrap();
+    let provider = KmipProvider::with_client(client, "a server with odd identifiers");
+    let key = PrincipalKey::from_slice(&[1; 16]).unwrap();
+    for error in
+        [provider.principal_key(&name("key")).unwrap_err(), provider.store(&name("key"), &key).unwrap_err()]
+    {
+        let text = error.source().unwrap().to_string();
+        assert!(text.contains("1 [2J") && !text.contains(char::is_control), "{text:?}");
     }
 }

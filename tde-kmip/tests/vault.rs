@@ -260,6 +260,36 @@ fn answers_are_bounded_in_size_and_time() {
 }
 
 #[test]
+fn a_listing_is_bounded_in_requests_and_time() {
+    let fixture = Fixture::new(kv_2());
+    let answer = |keys: &str| {
+        let body = format!(r#"{{"data":{{"keys":[{keys}]}}}}"#);
+        fixture.server.behave(|behaviour| behaviour.always = Some((200, Vec::new(), body.into())));
+    };
+    for empty in [r#""""#, r#""a","/""#] {
+        answer(empty);
+        assert_eq!(kind_of(fixture.provider().list()).0, ProviderErrorKind::Damaged, "{empty}");
+    }
+    assert_eq!(fixture.server.requests().len(), 2);
+    // A hundred million folders in eight levels.
+    answer(r#""0/","1/","2/","3/","4/","5/","6/","7/","8/","9/""#);
+    let (kind, text) = kind_of(fixture.provider().list());
+    assert_eq!(kind, ProviderErrorKind::Unsupported, "{text}");
+    assert!(text.contains("more than 1000 folders"), "{text}");
+    assert_eq!(fixture.server.requests().len(), 1002);
+
+    let mut settings = fixture.settings();
+    settings.request_timeout = Duration::from_secs(1);
+    // Before each of a good hundred bytes, so that one answer comes in time.
+    fixture.server.behave(|behaviour| behaviour.delay = Duration::from_millis(2));
+    let begin = Instant::now();
+    let (kind, text) = kind_of(VaultProvider::new(settings).unwrap().list());
+    assert_eq!(kind, ProviderErrorKind::Unavailable, "{text}");
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+    assert!(fixture.server.requests().len() > 1004);
+}
+
+#[test]
 fn a_server_that_is_not_there_and_addresses_that_are_none_are_told_apart() {
     let directory = tempfile::tempdir().unwrap();
     let token = token_file(directory.path());
@@ -284,11 +314,8 @@ fn a_server_that_is_not_there_and_addresses_that_are_none_are_told_apart() {
     assert_eq!(kind_of(provider.principal_key(&name("key"))).0, ProviderErrorKind::Unavailable);
 }
 
-#[test]
-fn the_servers_certificate_is_verified() {
-    let directory = tempfile::tempdir().unwrap();
-    let token = token_file(directory.path());
-    let authority = Authority::new("Vault CA");
+/// The configuration of a server with that certificate.
+fn server_config(authority: &Authority) -> Arc<ServerConfig> {
     let issued = authority.server(&["127.0.0.1"]);
     let chain = CertificateDer::pem_slice_iter(issued.chain.as_bytes()).collect::<Result<_, _>>().unwrap();
     let key = PrivateKeyDer::from_pem_slice(issued.key.as_bytes()).unwrap();
@@ -298,7 +325,49 @@ fn the_servers_certificate_is_verified() {
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .unwrap();
-    let config = Arc::new(config);
+    Arc::new(config)
+}
+
+#[test]
+fn a_key_may_be_stored_whose_answer_cannot_be_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let token = token_file(directory.path());
+    let authority = Authority::new("Vault CA");
+    fs::write(directory.path().join("ca.pem"), authority.pem()).unwrap();
+    let config = server_config(&authority);
+    for answer in ["", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let config = Arc::clone(&config);
+        let served = std::thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let mut stream = StreamOwned::new(ServerConnection::new(config).unwrap(), stream);
+            let mut request = Vec::new();
+            let mut bytes = [0; 1000];
+            while !request.ends_with(b"\"}}") {
+                let count = stream.read(&mut bytes).unwrap();
+                request.extend(&bytes[..count]);
+            }
+            stream.write_all(answer.as_bytes()).unwrap();
+            stream.flush().unwrap();
+            // What no record of TLS begins with.
+            let _ = stream.sock.write_all(&[0xff; 64]);
+        });
+        let mut settings = VaultSettings::new(format!("https://{address}"), MOUNT, &token);
+        settings.ca_path = Some(directory.path().join("ca.pem"));
+        let provider = VaultProvider::new(settings).unwrap();
+        let error = provider.store(&name("key"), &PrincipalKey::from_slice(&[1; 16]).unwrap()).unwrap_err();
+        assert!(error.advice().unwrap().contains("may have stored"), "{error}: {:?}", error.source());
+        served.join().unwrap();
+    }
+}
+
+#[test]
+fn the_servers_certificate_is_verified() {
+    let directory = tempfile::tempdir().unwrap();
+    let token = token_file(directory.path());
+    let authority = Authority::new("Vault CA");
+    let config = server_config(&authority);
     let server = VaultStandIn::start(kv_2(), move |stream| {
         let connection = ServerConnection::new(Arc::clone(&config)).ok()?;
         Some(StreamOwned::new(connection, stream))

@@ -52,8 +52,9 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct DemoArgs {
-    /// How large the tables are; there is half as much WAL
-    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    /// How large the tables are, up to 1024; there is half as much WAL
+    // Each table is one file, which PostgreSQL does not let grow beyond 1 GiB.
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
     size: u32,
 
     /// Make everything in DIR, which must not exist, and leave it there

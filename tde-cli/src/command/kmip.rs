@@ -20,6 +20,7 @@ mod report;
 pub(crate) mod revoke;
 pub(crate) mod serve;
 mod source;
+mod toml_error;
 
 use clap::Subcommand;
 

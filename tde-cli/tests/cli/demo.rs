@@ -118,12 +118,21 @@ fn a_demonstration_that_is_kept_is_an_encrypted_cluster() {
 }
 
 #[test]
+fn a_table_that_needs_a_second_file_is_refused() {
+    let scratch = tempfile::tempdir().unwrap();
+    let run =
+        tde(["demo", "--size", "1025", "--keep", scratch.path().join("demo").to_str().unwrap()]).expect(2);
+    assert!(run.stderr.contains("1025 is not in 1..=1024"), "{run}");
+    assert!(is_empty(scratch.path()));
+}
+
+#[test]
 fn an_interrupted_demonstration_leaves_nothing() {
     for keep in [false, true] {
         let scratch = tempfile::tempdir().unwrap();
         let kept = scratch.path().join("kept");
         let mut command = Command::new(env!("CARGO_BIN_EXE_tde"));
-        command.args(["demo", "--size", "4096"]).env("TMPDIR", scratch.path());
+        command.args(["demo", "--size", "1024"]).env("TMPDIR", scratch.path());
         if keep {
             command.arg("--keep").arg(&kept);
         }

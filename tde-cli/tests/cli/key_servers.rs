@@ -10,9 +10,17 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tde_kmip::framing::{Direction, MessageBuffer, read_message, write_message};
+use tde_kmip::tls::{Identity, ServerTls};
+use tde_kmip_codec::DateTime;
+use tde_kmip_codec::attribute::UniqueIdentifier;
+use tde_kmip_codec::message::{RequestMessage, ResponseBatchItem, ResponseHeader, ResponseMessage};
+use tde_kmip_codec::operation::LocateResponse;
+use tde_kmip_codec::spec::enumeration::{Operation, ResultReason, ResultStatus};
 use tde_testkit::to_hex;
 use tde_testkit::vault::{Behaviour, MOUNT, TOKEN, VaultStandIn};
 
@@ -109,9 +117,72 @@ fn a_key_goes_in_by_a_file_and_comes_out_into_one() {
     kmip(&["get", &id, "-o", got.to_str().unwrap()], &flags).expect(2);
     let raw = kmip(&["get", &id, "--stdout", "--form", "raw"], &flags).expect(0);
     assert_eq!(raw.stdout, key);
+    // A document and a key in one stream are neither.
+    for to_stdout in [&["--stdout"][..], &["-o", "-"], &["--output=-"]] {
+        let both = kmip(&[&["get", &id, "--json"], to_stdout].concat(), &flags).expect(2);
+        assert!(both.stdout.is_empty() && both.stderr.contains("--json"), "{both}");
+    }
     fs::write(&given, "too short").unwrap();
     kmip(&["register", given.to_str().unwrap(), "--name", "other"], &flags).expect(2);
     kmip(&["locate", "--name", "other"], &flags).expect(1);
+}
+
+/// A server in the place of another, which answers each request so, or hangs up on it; and its port.
+fn stand_in(
+    server: &KeyServer,
+    answer: impl Fn(&RequestMessage<'_>) -> Option<Vec<u8>> + Send + 'static,
+) -> u16 {
+    let issued = server.authority.server(&["127.0.0.1"]);
+    let identity = Identity::from_pem(issued.chain.as_bytes(), issued.key.as_bytes(), None).unwrap();
+    let tls = ServerTls::new(identity).client_authorities_pem(server.authority.pem().as_bytes()).unwrap();
+    let config = tls.build().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = rustls::StreamOwned::new(connection, stream);
+            let mut buffer = MessageBuffer::new(Direction::Request, 1 << 16);
+            while let Ok(request) = read_message(&mut stream, &mut buffer) {
+                let Some(answer) = answer(&RequestMessage::decode(request).unwrap()) else { break };
+                write_message(&mut stream, &answer).unwrap();
+            }
+        }
+    });
+    port
+}
+
+/// Answers Locate with two identifiers, and nothing else.
+fn oddly_located(request: &RequestMessage<'_>) -> Option<Vec<u8>> {
+    let ids = ["1\u{1b}[2J", "2\ntde: note: all is well"].map(UniqueIdentifier::from);
+    let payload = LocateResponse { unique_identifiers: (&ids).into(), ..LocateResponse::default() };
+    let mut item = ResponseBatchItem::new(ResultStatus::SUCCESS);
+    item.operation = Some(Operation::LOCATE);
+    item.payload = Some(payload.into());
+    let header = ResponseHeader::new(request.header.protocol_version, DateTime(0), 1);
+    ResponseMessage { header, batch_items: (&[item]).into() }.encode_to_vec().ok()
+}
+
+/// Refuses whatever is asked.
+fn refused(request: &RequestMessage<'_>) -> Option<Vec<u8>> {
+    let mut item = ResponseBatchItem::new(ResultStatus::OPERATION_FAILED);
+    item.result_reason = Some(ResultReason::PERMISSION_DENIED);
+    let header = ResponseHeader::new(request.header.protocol_version, DateTime(0), 1);
+    ResponseMessage { header, batch_items: (&[item]).into() }.encode_to_vec().ok()
+}
+
+#[test]
+fn what_a_server_calls_its_objects_forges_no_line_of_an_error() {
+    let server = KeyServer::start();
+    let port = stand_in(&server, oddly_located);
+    let mut flags = flags(&server);
+    flags[1] = format!("127.0.0.1:{port}").into();
+    flags.extend(["--kmip-version".into(), "1.4".into()]);
+    for words in [&["create", "--name", "taken"][..], &["get", "--name", "taken", "--stdout"]] {
+        let run = kmip(words, &flags).expect(1);
+        assert!(run.stderr.contains(r"2\ntde: note"), "{run}");
+        assert!(!run.stderr.contains('\u{1b}') && run.stderr.lines().count() == 2, "{run}");
+    }
 }
 
 #[test]
@@ -150,6 +221,38 @@ fn ping_says_at_which_step_it_fails() {
     };
     let (step, text) = failed(&stranger, 1);
     assert_eq!(step, "TLS", "{text}");
+    // So it is when a version is given, and the connection stands before anything was said.
+    let pinned = |flags: &mut Vec<OsString>| flags.extend(["--kmip-version".into(), "1.4".into()]);
+    let (step, text) = failed(
+        &|flags| {
+            stranger(flags);
+            pinned(flags);
+        },
+        1,
+    );
+    assert_eq!(step, "TLS", "{text}");
+    let rude = stand_in(&server, |_| None);
+    let (step, text) = failed(
+        &|flags| {
+            flags[1] = format!("127.0.0.1:{rude}").into();
+            pinned(flags);
+        },
+        1,
+    );
+    assert_eq!(step, "KMIP", "{text}");
+    assert!(text.contains("TLSv1_3"), "what was negotiated is told all the same: {text}");
+    // One that refuses: to say its versions, or what comes first when it is not asked for them.
+    let odd = stand_in(&server, refused);
+    let (step, text) = failed(&|flags| flags[1] = format!("127.0.0.1:{odd}").into(), 1);
+    assert_eq!(step, "KMIP", "{text}");
+    let (step, text) = failed(
+        &|flags| {
+            flags[1] = format!("127.0.0.1:{odd}").into();
+            pinned(flags);
+        },
+        1,
+    );
+    assert_eq!(step, "access", "{text}");
     let (step, text) = failed(&|flags| flags.extend(["--server-name".into(), "kms.example".into()]), 1);
     assert_eq!(step, "TLS");
     assert!(text.contains("kms.example"), "{text}");

@@ -217,9 +217,11 @@ fn options_come_from_a_file_too_and_mistakes_are_named() {
     served.signal("-INT");
     assert_eq!(served.wait().0, Some(0));
 
-    fs::write(place.path("wrong.toml"), "stroe = \"memory\"\n").unwrap();
+    // Somebody may have put the password there itself.
+    fs::write(place.path("wrong.toml"), "store = \"memory\"\npasswrod = \"hunter2\"\n").unwrap();
     let wrong = place.fails(&["--config", "wrong.toml"]).expect(2);
-    assert!(wrong.stderr.contains("stroe"), "{wrong}");
+    assert!(wrong.stderr.contains("wrong.toml: line 2, column 1: unknown field `passwrod`"), "{wrong}");
+    assert!(!wrong.stderr.contains("hunter2"), "{wrong}");
     let without = place.fails(&[]).expect(2);
     assert!(without.stderr.contains("--store is not given"), "{without}");
     let without = place.fails(&["--store", "keys.store"]).expect(2);
@@ -229,6 +231,25 @@ fn options_come_from_a_file_too_and_mistakes_are_named() {
     let serve = ["kmip", "serve", "--dir", "pki", "--store", "memory", "--listen", &address];
     let run = place.run(&serve).expect(2);
     assert!(run.stderr.contains(&format!("cannot listen on {address}")), "{run}");
+}
+
+#[test]
+fn the_passphrase_of_the_key_is_the_first_line_as_for_clients() {
+    let place = Place::new();
+    let mut openssl = Command::new("openssl");
+    openssl.args(["pkcs8", "-topk8", "-in", "pki/server.key", "-out", "server.encrypted"]);
+    match openssl.args(["-passout", "pass:correct horse"]).current_dir(place.0.path()).output() {
+        Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
+        Err(error) => return eprintln!("SKIPPED: no openssl here: {error}"),
+    }
+    fs::write(place.path("key-pass"), "correct horse\r\nand a remark\n").unwrap();
+    let key = ["--key", "server.encrypted", "--key-passphrase-file", "key-pass"];
+    let served = place.serve(&[&["--store", "memory"], &key[..]].concat());
+    served.client("one").discover_versions().unwrap();
+    drop(served);
+    let absent = ["--store", "memory", "--key", "server.encrypted", "--key-passphrase-file", "absent"];
+    let absent = place.fails(&absent).expect(2);
+    assert!(absent.stderr.contains("absent: "), "{absent}");
 }
 
 #[test]
@@ -409,7 +430,8 @@ fn a_client_of_the_command_gives_the_password_of_the_same_file() {
         place.run(&[&["kmip", "query"][..], &tls, &user].concat())
     };
     query("pass").expect(0);
-    let refused = query("wrong").expect(2);
+    // The server answered, and did not do it.
+    let refused = query("wrong").expect(1);
     assert!(refused.stderr.contains("Authentication Not Successful"), "{refused}");
     drop(served);
     fs::write(place.path("passwords"), line).unwrap();

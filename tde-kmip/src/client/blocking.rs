@@ -115,7 +115,7 @@ impl Client {
     pub fn connect(&self) -> Result<ConnectionFacts, Error> {
         let mut state = self.lock();
         let deadline = Deadline::after(self.config.request_timeout);
-        let connection = self.connected(&mut state, true, None, deadline)?;
+        let connection = self.connected(&mut state, true, 0, deadline)?;
         let facts = ConnectionFacts {
             server: connection.server.clone(),
             transport: connection.facts(),
@@ -187,8 +187,7 @@ impl Client {
         if let Some(version) = state.kept.as_ref().and_then(|kept| kept.protocol.version()) {
             return Ok(version);
         }
-        let connection =
-            self.connected(&mut state, true, None, Deadline::after(self.config.request_timeout))?;
+        let connection = self.connected(&mut state, true, 0, Deadline::after(self.config.request_timeout))?;
         let version = connection.protocol.version().unwrap_or(ProtocolVersion::V1_0);
         state.kept = Some(connection);
         Ok(version)
@@ -222,10 +221,12 @@ impl Client {
         let mut state = self.lock();
         let deadline = Deadline::after(options.timeout.unwrap_or(self.config.request_timeout));
         let repeatable = payloads.iter().all(|payload| REPEATABLE.contains(&payload.operation()));
-        let mut failed_at = None;
+        // The server to begin with when there is no connection.
+        let mut begin = 0;
         let mut repeats = 0;
+        let mut unlearnt = false;
         loop {
-            let mut connection = self.connected(&mut state, !repeatable, failed_at, deadline)?;
+            let mut connection = self.connected(&mut state, !repeatable, begin, deadline)?;
             let error = match connection.exchange(payloads, &options.message, deadline, &read) {
                 Ok(value) => {
                     let server = connection.server.clone();
@@ -234,29 +235,35 @@ impl Client {
                 }
                 Err(error) => error,
             };
+            let safe = repeatable || !error.may_have_happened();
+            let doubtful = connection.unproven && questions_version(&error);
+            let refused = matches!(&error, Error::Protocol { source: ProtocolError::Refused(_), .. });
+            if let (true, Some(known)) = (doubtful || refused, state.known.get_mut(connection.place)) {
+                // It may no longer be the server that agreed to the version.
+                known.agreed = None;
+            }
             match &error {
+                // The next connection settles the version anew: for this call too, if that cannot do harm.
+                Error::Protocol { .. } if doubtful => {
+                    let denied = error.refusal().is_some_and(Refusal::denies_access);
+                    if safe && !denied && !unlearnt && !deadline.is_past() {
+                        tracing::debug!(%error, "the version is settled anew");
+                        begin = connection.place;
+                        unlearnt = true;
+                        continue;
+                    }
+                }
                 // Nothing was sent, or a whole response came: the stream is where it should be.
                 Error::Protocol {
-                    source: ProtocolError::Encode { .. } | ProtocolError::NothingAsked,
+                    source:
+                        ProtocolError::Encode { .. } | ProtocolError::NothingAsked | ProtocolError::Refused(_),
                     ..
-                } => {
-                    state.kept = Some(connection);
-                }
-                Error::Protocol { source: ProtocolError::Refused(_), .. } => {
-                    // It may no longer be the server that agreed to the version.
-                    if let Some(known) = state.known.get_mut(connection.place) {
-                        known.agreed = None;
-                    }
-                    state.kept = Some(connection);
-                }
-                Error::Connection { source, sent, .. }
-                    if is_passing(source)
-                        && (repeatable || !sent)
-                        && repeats < self.config.retries
-                        && !deadline.is_past() =>
+                } => state.kept = Some(connection),
+                Error::Connection { source, .. }
+                    if is_passing(source) && safe && repeats < self.config.retries && !deadline.is_past() =>
                 {
                     tracing::debug!(%error, "the request is repeated");
-                    failed_at = Some(connection.place);
+                    begin = connection.place + 1;
                     repeats += 1;
                     continue;
                 }
@@ -266,13 +273,14 @@ impl Client {
         }
     }
 
-    /// The kept connection if it can be used, else a new one: to the first server that can be reached, beginning
-    /// behind the one that has just failed. A request that must not be repeated wants a careful look at a kept one.
+    /// The kept connection if it can be used, else a new one: to the first server that can be reached, from the one at
+    /// that place on. Each is given its share of the time that is left. A request that must not be repeated wants a
+    /// careful look at a kept one.
     fn connected(
         &self,
         state: &mut State,
         careful: bool,
-        failed_at: Option<usize>,
+        begin: usize,
         deadline: Deadline,
     ) -> Result<Connection, Error> {
         if let Some(mut kept) = state.kept.take()
@@ -281,11 +289,10 @@ impl Client {
             return Ok(kept);
         }
         let servers = &self.config.servers;
-        let first = failed_at.map_or(0, |place| place + 1);
         let mut attempts = Vec::new();
-        for place in (first..first + servers.len()).map(|place| place % servers.len()) {
+        for (tried, place) in (begin..begin + servers.len()).map(|place| place % servers.len()).enumerate() {
             let Some(server) = servers.get(place) else { continue };
-            match self.open(state, place, server, deadline) {
+            match self.open(state, place, server, deadline.share(servers.len() - tried)) {
                 Ok(connection) => return Ok(connection),
                 Err(error) => {
                     tracing::debug!(%error, "the server cannot be used");
@@ -319,16 +326,30 @@ impl Client {
             connected.map_err(|source| Error::Connect { server: server.clone(), source })
         };
         let options = self.config.protocol.clone();
-        let protocol = match state.known.get(place).and_then(|known| known.agreed) {
+        let agreed = state.known.get(place).and_then(|known| known.agreed);
+        // The only version that may be spoken is not up for negotiation.
+        let unproven = agreed.is_some() && options.versions.len() > 1;
+        let protocol = match agreed {
             Some(version) => Protocol::resumed(options, version),
             None => Protocol::new(options),
         };
-        let mut connection = Connection::new((place, server.clone()), connect()?, protocol);
+        let mut connection = Connection::new((place, server.clone()), connect()?, protocol, unproven);
         connection.settle_version(deadline, connect)?;
         if let Some(known) = state.known.get_mut(place) {
             known.learn(&connection.protocol);
         }
         Ok(connection)
+    }
+}
+
+/// Whether the server may not speak the version: it refused the message, answered in another, or hung up.
+const fn questions_version(error: &Error) -> bool {
+    match error {
+        Error::Protocol { source, .. } => {
+            matches!(source, ProtocolError::Refused(_) | ProtocolError::OtherVersion { .. })
+        }
+        Error::Connection { source, .. } => is_passing(source),
+        _ => false,
     }
 }
 

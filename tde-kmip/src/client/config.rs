@@ -54,7 +54,7 @@ impl ClientBuilder {
     }
 
     /// The longest that connecting to one server may take, its name, TCP, TLS and the version together; 5 seconds by
-    /// default.
+    /// default. With several servers none gets more than its share of the time that the call has left.
     #[must_use]
     pub const fn connect_timeout(mut self, time: Duration) -> Self {
         self.connect_timeout = time;

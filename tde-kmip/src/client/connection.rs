@@ -24,6 +24,9 @@ pub(super) struct Connection {
     /// Which of the servers it is.
     pub(super) place: usize,
     pub(super) protocol: Protocol,
+    /// Whether its version is one that an earlier connection agreed on and that nothing was answered in yet: another
+    /// server may be there by now.
+    pub(super) unproven: bool,
     transport: Box<dyn Transport>,
     received: MessageBuffer,
     to_send: Zeroizing<Vec<u8>>,
@@ -35,12 +38,14 @@ impl Connection {
         (place, server): (usize, ServerAddress),
         transport: Box<dyn Transport>,
         protocol: Protocol,
+        unproven: bool,
     ) -> Self {
         let limit = protocol.options.maximum_response_size;
         Self {
             server,
             place,
             protocol,
+            unproven,
             transport,
             received: MessageBuffer::new(Direction::Response, limit),
             to_send: Zeroizing::default(),
@@ -106,6 +111,7 @@ impl Connection {
         self.transfer(operation, deadline)?;
         let result = read(exchange, self.received.message()).map_err(wrong);
         self.received.clear();
+        self.unproven &= result.is_err();
         self.last_used = Instant::now();
         result
     }

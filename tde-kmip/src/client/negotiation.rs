@@ -4,7 +4,7 @@ use tde_kmip_codec::{
     operation::{DiscoverVersionsRequest, QueryRequest, ResponsePayload},
     spec::{
         ProtocolVersion,
-        enumeration::{Operation, QueryFunction, ResultReason},
+        enumeration::{Operation, QueryFunction},
     },
 };
 use zeroize::Zeroizing;
@@ -87,15 +87,7 @@ impl Protocol {
                 }
             },
         };
-        if matches!(
-            refusal.reason,
-            Some(
-                ResultReason::AUTHENTICATION_NOT_SUCCESSFUL
-                    | ResultReason::PERMISSION_DENIED
-                    | ResultReason::NOT_AUTHORISED
-                    | ResultReason::BAD_PASSWORD
-            )
-        ) {
+        if refusal.denies_access() {
             return Err(ProtocolError::Refused(refusal));
         }
         // A server of newer versions only answers in one of them; ask again in that.

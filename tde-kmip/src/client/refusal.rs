@@ -21,15 +21,28 @@ pub struct Refusal {
     pub version: ProtocolVersion,
 }
 
-/// The longest Result Message that is kept, in characters.
+/// The longest text of a peer's that is kept, in characters.
 const MESSAGE_LIMIT: usize = 500;
 
 /// Text of a peer's, made fit for a terminal.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().take(MESSAGE_LIMIT).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 impl Refusal {
+    /// Whether it is about who asks and what they may do, so that asking in another way is of no use.
+    pub(crate) const fn denies_access(&self) -> bool {
+        matches!(
+            self.reason,
+            Some(
+                ResultReason::AUTHENTICATION_NOT_SUCCESSFUL
+                    | ResultReason::PERMISSION_DENIED
+                    | ResultReason::NOT_AUTHORISED
+                    | ResultReason::BAD_PASSWORD
+            )
+        )
+    }
+
     /// What to try, if there is something that usually helps.
     #[must_use]
     pub fn advice(&self) -> Option<&'static str> {

@@ -144,7 +144,11 @@ fn connect_tcp(
             break;
         }
         let stream = match deadline.remaining() {
-            Some(left) => TcpStream::connect_timeout(&address, share(left, addresses.len() - place)),
+            Some(_) => {
+                // Zero is no time for the system, and the clock may just have run out.
+                let left = deadline.share(addresses.len() - place).remaining().unwrap_or_default();
+                TcpStream::connect_timeout(&address, left.max(Duration::from_millis(1)))
+            }
             None => TcpStream::connect(address),
         };
         match stream {
@@ -156,13 +160,6 @@ fn connect_tcp(
         let source = io::Error::new(io::ErrorKind::NotFound, "it has no address");
         ConnectError::Resolve { host: host.to_owned(), source }
     }))
-}
-
-/// The time for the next of so many addresses. Zero is no time for the system, and the caller's clock may just have run
-/// out.
-fn share(left: Duration, addresses: usize) -> Duration {
-    let share = left / u32::try_from(addresses).unwrap_or(u32::MAX).max(1);
-    share.max(Duration::from_millis(1))
 }
 
 #[derive(Debug)]

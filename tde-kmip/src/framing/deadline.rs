@@ -35,6 +35,14 @@ impl Deadline {
         self.0.map(|instant| instant.saturating_duration_since(Instant::now()))
     }
 
+    /// When the next of so many that are tried one after the other must be done, so that one that does not answer
+    /// leaves time for those behind it.
+    #[cfg(feature = "client")]
+    pub(crate) fn share(self, of: usize) -> Self {
+        let of = u32::try_from(of).unwrap_or(u32::MAX).max(1);
+        self.remaining().map_or(self, |left| Self::after(left / of))
+    }
+
     /// Whether it is past.
     #[must_use]
     pub fn is_past(self) -> bool {

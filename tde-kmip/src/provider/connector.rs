@@ -1,10 +1,9 @@
 //! From a provider's record to the provider.
 
 use std::{
-    collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tde_core::PrincipalKey;
@@ -25,19 +24,24 @@ use super::{KmipProvider, KmipSettings, ProviderOverride};
 pub struct Connector {
     data_directory: PathBuf,
     overrides: Vec<ProviderOverride>,
-    opened: Mutex<Vec<(Provider, Arc<Once>)>>,
-    unreachable: Arc<Unreachable>,
+    opened: Mutex<Vec<(Settings, Arc<Once>)>>,
 }
 
-/// Places that could not be reached: each with the cause and what to try.
-type Unreachable = Mutex<BTreeMap<String, (String, Option<String>)>>;
+/// Everything that tells one way to a server from another: records that lead the same way share a provider, and what
+/// became of it. The place alone would not do, as the same server may refuse one certificate and take another.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Settings {
+    Kmip(KmipSettings),
+    #[cfg(feature = "vault")]
+    Vault(super::VaultSettings),
+}
 
 impl Connector {
     /// For the cluster in this data directory, against which relative paths in its records are taken.
     #[must_use]
     pub fn new(data_directory: impl AsRef<Path>) -> Self {
         let data_directory = data_directory.as_ref().to_path_buf();
-        Self { data_directory, overrides: Vec::new(), opened: Mutex::default(), unreachable: Arc::default() }
+        Self { data_directory, overrides: Vec::new(), opened: Mutex::default() }
     }
 
     /// The same with a setting of one provider changed.
@@ -78,32 +82,36 @@ impl Connector {
         self.overrides.iter().filter(move |given| given.provider().matches(provider.name()))
     }
 
-    fn open(&self, provider: &Provider) -> Result<Option<Box<dyn KeyProvider>>, ProviderError> {
+    /// How the server behind a record is reached, if it is of a kind that is known here.
+    fn settings(&self, provider: &Provider) -> Result<Option<Settings>, ProviderError> {
         Ok(match provider.options() {
-            ProviderOptions::Kmip { .. } => Some(Box::new(KmipProvider::new(self.kmip_settings(provider)?)?)),
+            ProviderOptions::Kmip { .. } => Some(Settings::Kmip(self.kmip_settings(provider)?)),
             #[cfg(feature = "vault")]
-            ProviderOptions::VaultV2 { .. } => {
-                Some(Box::new(super::VaultProvider::new(self.vault_settings(provider)?)?))
-            }
+            ProviderOptions::VaultV2 { .. } => Some(Settings::Vault(self.vault_settings(provider)?)),
             _ => None,
+        })
+    }
+}
+
+impl Settings {
+    fn open(self) -> Result<Box<dyn KeyProvider>, ProviderError> {
+        Ok(match self {
+            Self::Kmip(settings) => Box::new(KmipProvider::new(settings)?),
+            #[cfg(feature = "vault")]
+            Self::Vault(settings) => Box::new(super::VaultProvider::new(settings)?),
         })
     }
 }
 
 impl ProviderConnector for Connector {
     fn connect(&self, provider: &Provider) -> Result<Option<Box<dyn KeyProvider>>, ProviderError> {
+        let Some(settings) = self.settings(provider)? else { return Ok(None) };
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = opened.iter().find(|(known, _)| {
-            // Two databases may both have a provider with this number and this name.
-            (known.id(), known.name(), known.options())
-                == (provider.id(), provider.name(), provider.options())
-        });
-        if let Some((_, known)) = known {
+        if let Some((_, known)) = opened.iter().find(|(known, _)| *known == settings) {
             return Ok(Some(Box::new(Arc::clone(known))));
         }
-        let Some(inner) = self.open(provider)? else { return Ok(None) };
-        let once = Arc::new(Once { inner, unreachable: Arc::clone(&self.unreachable) });
-        opened.push((provider.clone(), Arc::clone(&once)));
+        let once = Arc::new(Once { inner: settings.clone().open()?, unreachable: Mutex::default() });
+        opened.push((settings, Arc::clone(&once)));
         Ok(Some(Box::new(once)))
     }
 }
@@ -111,17 +119,22 @@ impl ProviderConnector for Connector {
 /// A provider that is not asked for keys again once it could not be reached.
 struct Once {
     inner: Box<dyn KeyProvider>,
-    unreachable: Arc<Unreachable>,
+    /// Why it could not be reached, and what to try. Not held while the server is asked, which may take long.
+    unreachable: Mutex<Option<(String, Option<String>)>>,
+}
+
+impl Once {
+    fn unreachable(&self) -> MutexGuard<'_, Option<(String, Option<String>)>> {
+        self.unreachable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl KeyProvider for Once {
     fn principal_key(&self, name: &PrincipalKeyName) -> Result<Option<NamedKey>, ProviderError> {
-        let mut unreachable = self.unreachable.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((cause, advice)) = unreachable.get(&self.place()) {
-            let error = ProviderError::new(self.place(), ProviderErrorKind::Unavailable);
-            let error = error.with_source(cause.clone());
+        if let Some((cause, advice)) = self.unreachable().clone() {
+            let error = ProviderError::new(self.place(), ProviderErrorKind::Unavailable).with_source(cause);
             return Err(match advice {
-                Some(advice) => error.with_advice(advice.clone()),
+                Some(advice) => error.with_advice(advice),
                 None => error,
             });
         }
@@ -131,7 +144,7 @@ impl KeyProvider for Once {
         {
             let cause = std::error::Error::source(error);
             let cause = cause.map_or_else(|| "it could not be reached".to_owned(), ToString::to_string);
-            unreachable.insert(self.place(), (cause, error.advice().map(str::to_owned)));
+            *self.unreachable() = Some((cause, error.advice().map(str::to_owned)));
         }
         found
     }

@@ -13,9 +13,7 @@ use tde_kmip_codec::{
     attribute::{Attribute, AttributeReference, AttributeValue},
     object::{KeyValue, ManagedObject},
     spec::{
-        enumeration::{
-            CryptographicAlgorithm, KeyFormatType, ObjectType, Operation, QueryFunction, ResultReason,
-        },
+        enumeration::{CryptographicAlgorithm, KeyFormatType, ObjectType, Operation, QueryFunction},
         mask::CryptographicUsageMask,
         tag,
     },
@@ -23,7 +21,7 @@ use tde_kmip_codec::{
 
 use super::{KmipSettings, SettingsError};
 use crate::{
-    client::{Client, ConnectionFacts, Error, Retrieved},
+    client::{Client, ConnectionFacts, Error, ProtocolError, Retrieved, printable},
     tls::CertificateFacts,
 };
 
@@ -100,7 +98,7 @@ impl KmipProvider {
             && let Ok(ids) = self.locate(name)
             && let [id, ..] = &*ids
         {
-            let what = format!("another client registered \"{name}\" at the same time, as {id}");
+            let what = format!("another client registered \"{name}\" at the same time, as {}", printable(id));
             return self.failed(ProviderErrorKind::Exists, what);
         }
         let unknown = error.may_have_happened();
@@ -108,15 +106,13 @@ impl KmipProvider {
         if !unknown {
             return failed;
         }
-        failed.with_advice(format!(
-            "the server may have stored the key: look with `tde kmip locate --name {name}` before it is done again"
-        ))
+        failed.with_advice(format!("the server may have stored the key: {}", look_for(name)))
     }
 
     /// Several keys have the name: `pg_tde` refuses them all, and so do we.
     fn ambiguous(&self, name: &str, ids: &[String]) -> ProviderError {
         let kind = ProviderErrorKind::Ambiguous;
-        self.failed(kind, format!("\"{name}\" is the name of {}", ids.join(", "))).with_advice(
+        self.failed(kind, format!("\"{name}\" is the name of {}", printable(&ids.join(", ")))).with_advice(
             "look at each with `tde kmip attributes`, and destroy or rename all but the right one: pg_tde does not \
              open the cluster otherwise",
         )
@@ -141,9 +137,12 @@ impl KeyProvider for KmipProvider {
         match raw_key(&found) {
             Ok(Some(key)) => Ok(Some(NamedKey { name: *name, key })),
             Ok(None) => {
-                Err(self.failed(ProviderErrorKind::InvalidKey, format!("object {id}: not 16 or 32 bytes")))
+                let what = format!("object {}: not 16 or 32 bytes", printable(id));
+                Err(self.failed(ProviderErrorKind::InvalidKey, what))
             }
-            Err(what) => Err(self.failed(ProviderErrorKind::Damaged, format!("object {id}: {what}"))),
+            Err(what) => {
+                Err(self.failed(ProviderErrorKind::Damaged, format!("object {}: {what}", printable(id))))
+            }
         }
     }
 
@@ -154,7 +153,7 @@ impl KeyProvider for KmipProvider {
     fn store(&self, name: &PrincipalKeyName, key: &PrincipalKey) -> Result<(), ProviderError> {
         let text = self.name(name)?;
         if let [id, ..] = &*self.locate(text)? {
-            return Err(self.failed(ProviderErrorKind::Exists, format!("object {id}")));
+            return Err(self.failed(ProviderErrorKind::Exists, format!("object {}", printable(id))));
         }
         let usage = CryptographicUsageMask::ENCRYPT | CryptographicUsageMask::DECRYPT;
         let registered =
@@ -163,8 +162,19 @@ impl KeyProvider for KmipProvider {
             Ok(own) => own,
             Err(error) => return Err(self.not_stored(text, error)),
         };
+        let shown = printable(&own);
         // KMIP has no "only if the name is free". Whoever registered the same name meanwhile sees two keys as well.
-        let ids = self.locate(text)?;
+        let located = self.client.locate_by_name(text, ObjectType::SYMMETRIC_KEY);
+        let ids = match located {
+            Ok(located) => located.unique_identifiers,
+            Err(error) => {
+                let what = format!(
+                    "the key was stored as {shown}, but whether another client registered \"{text}\" at the same time \
+                     is not known: {error}"
+                );
+                return Err(self.failed(kind_of(&error), what).with_advice(look_for(text)));
+            }
+        };
         if ids.len() < 2 {
             return Ok(());
         }
@@ -173,7 +183,7 @@ impl KeyProvider for KmipProvider {
                 format!("another client registered \"{text}\" at the same time; ours was destroyed again")
             }
             Err(error) => format!(
-                "another client registered \"{text}\" at the same time, and ours, {own}, could not be destroyed: \
+                "another client registered \"{text}\" at the same time, and ours, {shown}, could not be destroyed: \
                  {error}"
             ),
         };
@@ -283,27 +293,37 @@ fn raw_key(found: &Retrieved) -> Result<Option<PrincipalKey>, &'static str> {
     Ok(found.key_material().and_then(|bytes| PrincipalKey::from_slice(bytes).ok()))
 }
 
+/// How to see which keys have a name.
+fn look_for(name: &str) -> String {
+    let quoted = name.replace('\'', r"'\''");
+    format!("look with `tde kmip locate --name '{quoted}'` before it is done again")
+}
+
 fn options_error(place: String, error: &SettingsError) -> ProviderError {
     ProviderError::new(place, ProviderErrorKind::Options).with_source(error.to_string())
 }
 
 fn kind_of(error: &Error) -> ProviderErrorKind {
+    // Of one operation or of the whole message.
+    if let Some(refusal) = error.refusal() {
+        return if refusal.denies_access() { ProviderErrorKind::Refused } else { ProviderErrorKind::Failed };
+    }
     match error {
-        Error::Connect { .. }
-        | Error::AllServers { .. }
-        | Error::NoServer
-        | Error::Connection { .. }
-        | Error::HangsUp { .. } => ProviderErrorKind::Unavailable,
+        Error::Connect { .. } | Error::NoServer | Error::Connection { .. } | Error::HangsUp { .. } => {
+            ProviderErrorKind::Unavailable
+        }
+        Error::AllServers { attempts } => {
+            let mut kinds = attempts.iter().map(kind_of);
+            match kinds.next() {
+                Some(first) if kinds.all(|kind| kind == first) => first,
+                _ => ProviderErrorKind::Unavailable,
+            }
+        }
         Error::Tls(_) | Error::NotExpressible { .. } => ProviderErrorKind::Options,
-        Error::Refused { refusal, .. } => match refusal.reason {
-            Some(
-                ResultReason::PERMISSION_DENIED
-                | ResultReason::AUTHENTICATION_NOT_SUCCESSFUL
-                | ResultReason::NOT_AUTHORISED
-                | ResultReason::BAD_PASSWORD,
-            ) => ProviderErrorKind::Refused,
-            _ => ProviderErrorKind::Failed,
-        },
+        Error::Protocol {
+            source: ProtocolError::Encode { .. } | ProtocolError::NoCommonVersion { .. },
+            ..
+        } => ProviderErrorKind::Unsupported,
         Error::Pending { .. } => ProviderErrorKind::Failed,
         _ => ProviderErrorKind::Damaged,
     }

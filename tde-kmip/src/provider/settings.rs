@@ -41,7 +41,7 @@ pub struct KmipSettings {
     pub password_path: Option<PathBuf>,
     /// The versions to speak, the best first; empty for all.
     pub versions: Vec<ProtocolVersion>,
-    /// The longest that connecting may take.
+    /// The longest that connecting to one server may take; with several, each gets its share of the request's time.
     pub connect_timeout: Duration,
     /// The longest that a request may take, connecting included.
     pub request_timeout: Duration,
@@ -134,7 +134,7 @@ impl KmipSettings {
             };
         };
         let key_path = self.key_path.as_ref().unwrap_or(cert_path);
-        let passphrase = self.key_passphrase_path.as_deref().map(first_line).transpose()?;
+        let passphrase = self.key_passphrase_path.as_deref().map(read_secret).transpose()?;
         let passphrase = passphrase.as_ref().map(|passphrase| passphrase.as_bytes());
         Ok(Some(Identity::from_pem_files(cert_path, key_path, passphrase)?))
     }
@@ -163,7 +163,7 @@ impl KmipSettings {
         }
         builder = match (&self.username, &self.password_path) {
             (Some(username), Some(path)) => {
-                builder.password(Password::new(username.clone(), first_line(path)?))
+                builder.password(Password::new(username.clone(), read_secret(path)?))
             }
             (None, None) => builder,
             _ => return Err(SettingsError::HalfCredential),
@@ -184,8 +184,11 @@ pub(super) fn parse_port(port: &str) -> Result<u16, SettingsError> {
     number.ok_or_else(|| SettingsError::Port { port: port.into() })
 }
 
-/// The first line of a small file that holds a secret.
-fn first_line(path: &Path) -> Result<Zeroizing<String>, SettingsError> {
+/// The first line of a small file that holds a password or passphrase.
+///
+/// # Errors
+/// [`SettingsError::Secret`] if it cannot be read, is too large or no UTF-8, or the line is empty.
+pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, SettingsError> {
     let failed = |source| SettingsError::Secret { path: path.to_path_buf(), source };
     let size = fs::metadata(path).map_err(failed)?.len();
     if size > MAX_SECRET {

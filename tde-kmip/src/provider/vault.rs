@@ -19,10 +19,16 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use self::transport::{Answer, Transport};
 pub use self::{error::VaultError, settings::VaultSettings};
+use crate::framing::Deadline;
 
 /// How deep names with slashes are followed when keys are listed, and how many names at most.
 const MAX_DEPTH: usize = 8;
 const MAX_LISTED: usize = 10_000;
+
+/// How many folders are looked into when keys are listed, each with a request; and the time for all of them together,
+/// in times of what one request may take.
+const MAX_FOLDERS: usize = 1_000;
+const LISTING_TIME: u32 = 6;
 
 /// `pg_tde` has no room for longer tokens.
 const MAX_TOKEN_OF_SERVER: usize = 240;
@@ -64,7 +70,7 @@ impl VaultProvider {
     }
 
     fn get(&self, path: &str) -> Result<Answer, VaultError> {
-        self.transport.call(path, None)
+        self.transport.call(path, None, Deadline::NEVER)
     }
 
     fn data_path(&self, name: &PrincipalKeyName) -> Result<String, VaultError> {
@@ -73,16 +79,15 @@ impl VaultProvider {
         Ok(path)
     }
 
-    /// The names below a folder of the mount.
-    fn names_below(
-        &self,
-        folder: &str,
-        depth: usize,
-        names: &mut Vec<PrincipalKeyName>,
-    ) -> Result<(), VaultError> {
+    /// Adds the names below a folder of the mount.
+    fn names_below(&self, folder: &str, depth: usize, listing: &mut Listing) -> Result<(), VaultError> {
+        if listing.folders >= MAX_FOLDERS {
+            return Err(VaultError::TooManyFolders { limit: MAX_FOLDERS });
+        }
+        listing.folders += 1;
         let path =
             format!("{}/metadata/{}?list=true", self.settings.mount(), path::encode(folder.as_bytes()));
-        let answer = self.get(&path)?;
+        let answer = self.transport.call(&path, None, listing.deadline)?;
         let entries = match answer.status {
             // Nothing is there.
             404 => return Ok(()),
@@ -90,18 +95,25 @@ impl VaultProvider {
             _ => return Err(answer.failure()),
         };
         for entry in entries {
-            if names.len() >= MAX_LISTED {
+            if listing.names.len() >= MAX_LISTED {
                 return Err(VaultError::TooMany { limit: MAX_LISTED });
             }
             let name = format!("{folder}{entry}");
             if !name.ends_with('/') {
-                names.extend(name.parse::<PrincipalKeyName>());
+                listing.names.extend(name.parse::<PrincipalKeyName>());
             } else if depth < MAX_DEPTH {
-                self.names_below(&name, depth + 1, names)?;
+                self.names_below(&name, depth + 1, listing)?;
             }
         }
         Ok(())
     }
+}
+
+/// The names of keys, as far as they are known, and what it has cost.
+struct Listing {
+    names: Vec<PrincipalKeyName>,
+    folders: usize,
+    deadline: Deadline,
 }
 
 impl KeyProvider for VaultProvider {
@@ -127,7 +139,7 @@ impl KeyProvider for VaultProvider {
     fn store(&self, name: &PrincipalKeyName, key: &PrincipalKey) -> Result<(), ProviderError> {
         let store = || {
             let path = self.data_path(name)?;
-            let answer = self.transport.call(&path, Some(&body(key)))?;
+            let answer = self.transport.call(&path, Some(&body(key)), Deadline::NEVER)?;
             match answer.status {
                 200..=299 => Ok(()),
                 _ if answer.is_check_and_set_failure() => Err(VaultError::Exists),
@@ -146,9 +158,10 @@ impl KeyProvider for VaultProvider {
     }
 
     fn list(&self) -> Result<Vec<PrincipalKeyName>, ProviderError> {
-        let mut names = Vec::new();
-        self.names_below("", 0, &mut names).map_err(|error| self.error(error))?;
-        Ok(names)
+        let deadline = Deadline::after(self.settings.request_timeout.saturating_mul(LISTING_TIME));
+        let mut listing = Listing { names: Vec::new(), folders: 0, deadline };
+        self.names_below("", 0, &mut listing).map_err(|error| self.error(error))?;
+        Ok(listing.names)
     }
 
     /// As `pg_tde` validates a provider: the mount is of type `kv` and version 2, and may be listed.

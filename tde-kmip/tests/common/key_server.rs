@@ -20,7 +20,7 @@ use crate::certificates::Authority;
 pub(crate) struct KeyServer {
     pub(crate) port: u16,
     pub(crate) folder: TempDir,
-    authority: Authority,
+    pub(crate) authority: Authority,
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
 }

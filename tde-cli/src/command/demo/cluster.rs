@@ -1,7 +1,7 @@
 //! The data directory: made under keys of the key server, its keys rotated, its files decrypted and compared.
 
 use std::fs::{self, DirBuilder};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -186,11 +186,12 @@ impl DemoCluster {
     pub(super) fn write_wal(&self) -> Result<Amount, Failure> {
         let ranges = self.open()?.wal_key_ranges().map_err(crate::open::scope_failure)?;
         let mut amount = Amount { records: self.log.records(), ..Amount::default() };
-        for (name, mut segment, written) in self.segments()? {
-            let part = segment.get_mut(..written).unwrap_or_default();
+        for segment in self.segments() {
+            let Segment { name, plain: mut bytes, written } = segment?;
+            let part = bytes.get_mut(..written).unwrap_or_default();
             ranges.transform(SegmentPosition::start_of(&name), part)?;
             let mut file = create(&self.directory.join("pg_wal").join(name.to_string()))?;
-            file.write_all(&segment)?;
+            file.write_all(&bytes)?;
             file.sync_all()?;
             amount.bytes += written as u64;
         }
@@ -247,7 +248,8 @@ impl DemoCluster {
     pub(super) fn compare_wal(&self) -> Result<Amount, Failure> {
         let ranges = self.open()?.wal_key_ranges().map_err(crate::open::scope_failure)?;
         let mut amount = Amount { records: self.log.records(), ..Amount::default() };
-        for (name, plain, written) in self.segments()? {
+        for segment in self.segments() {
+            let Segment { name, plain, written } = segment?;
             let mut stored = fs::read(self.directory.join("pg_wal").join(name.to_string()))?;
             let part = stored.get_mut(..written).unwrap_or_default();
             ranges.transform(SegmentPosition::start_of(&name), part)?;
@@ -284,7 +286,8 @@ impl DemoCluster {
     pub(super) fn row(&self) -> Result<(Vec<u8>, String), Failure> {
         const NOTE: usize = 29;
         let Some((number, table, _)) = self.tables().next() else { return Ok((Vec::new(), String::new())) };
-        let stored = fs::read(self.directory.join(path(number)))?;
+        let mut stored = [0; PAGE];
+        fs::File::open(self.directory.join(path(number)))?.read_exact(&mut stored)?;
         let page = table.page(BlockNumber::new(0));
         let item = page.get(24..28).and_then(|item| item.try_into().ok()).map_or(0, u32::from_le_bytes);
         let row = (item & 0x7fff) as usize + NOTE..((item & 0x7fff) + (item >> 17)) as usize;
@@ -312,17 +315,23 @@ impl DemoCluster {
         })
     }
 
-    /// Name, plaintext and written length of each segment.
-    fn segments(&self) -> Result<Vec<(SegmentName, Vec<u8>, usize)>, Failure> {
-        let size = SegmentSize::new(SEGMENT as u64)?;
-        let first = size.segment_of(Lsn::new(WAL_START)).get();
-        let mut segments = Vec::new();
-        for (number, (bytes, written)) in (first..).zip(self.log.segments()) {
+    /// The segments of the log, each made when it is its turn.
+    fn segments(&self) -> impl Iterator<Item = Result<Segment, Failure>> {
+        (0..).zip(self.log.segments()).map(|(place, (plain, written))| {
+            let size = SegmentSize::new(SEGMENT as u64)?;
+            let number = size.segment_of(Lsn::new(WAL_START)).get() + place;
             let name = SegmentName::new(TimelineId::FIRST, SegmentNumber::new(number), size)?;
-            segments.push((name, bytes, written));
-        }
-        Ok(segments)
+            Ok(Segment { name, plain, written })
+        })
     }
+}
+
+/// A segment of WAL in plaintext.
+struct Segment {
+    name: SegmentName,
+    plain: Vec<u8>,
+    /// How many bytes of it were written.
+    written: usize,
 }
 
 fn key_of(files: &KeyFiles, name: PrincipalKeyName) -> Result<NewPrincipalKey, Failure> {

@@ -64,15 +64,12 @@ impl Log {
 
     /// The segments, the last one filled up with the zeros that a server allocates; and how many bytes of each were
     /// written, whole pages.
-    pub(super) fn segments(&self) -> Vec<(Vec<u8>, usize)> {
-        let chunks = self.bytes.chunks(self.segment_size);
-        chunks
-            .map(|chunk| {
-                let mut segment = chunk.to_vec();
-                segment.resize(self.segment_size, 0);
-                (segment, chunk.len().next_multiple_of(BLOCK))
-            })
-            .collect()
+    pub(super) fn segments(&self) -> impl Iterator<Item = (Vec<u8>, usize)> {
+        self.bytes.chunks(self.segment_size).map(|chunk| {
+            let mut segment = chunk.to_vec();
+            segment.resize(self.segment_size, 0);
+            (segment, chunk.len().next_multiple_of(BLOCK))
+        })
     }
 
     fn position(&self) -> u64 {

@@ -193,11 +193,19 @@ fn find(cluster: &Cluster, name: &str) -> Result<Provider, Failure> {
 /// The error of a call: status 1 if the server answered and did not do it, 2 if it could not be asked.
 pub(crate) fn failure(error: Error) -> Failure {
     let advice = error.advice();
-    let refused = matches!(error, Error::Refused { .. } | Error::Pending { .. });
     let failure = Failure::message(error.to_string());
-    let failure = if refused { failure.wrong() } else { failure };
+    let failure = if answered(&error) { failure.wrong() } else { failure };
     match advice {
         Some(advice) => failure.advise(output::as_clause(&advice)),
         None => failure,
+    }
+}
+
+/// Whether a server understood the request, alone or in a message that was refused as a whole, and did not do it.
+fn answered(error: &Error) -> bool {
+    match error {
+        Error::Pending { .. } => true,
+        Error::AllServers { attempts } => attempts.iter().any(answered),
+        error => error.refusal().is_some(),
     }
 }

@@ -58,6 +58,15 @@ enum Form {
 }
 
 pub(crate) fn run(args: &GetArgs) -> Result<Status, Failure> {
+    let target = match &args.destination.output {
+        Some(path) => Target::from_argument(path),
+        None => Target::Stdout,
+    };
+    let to_stdout = target == Target::Stdout;
+    if args.json && to_stdout {
+        return Err(Failure::message("`--output -` writes the key where `--json` prints its document")
+            .advise("write the key to a file with `--output FILE`"));
+    }
     let client = args.connection.client()?;
     let id = args.object.resolve(&client)?;
     let found = client.get(&id).map_err(failure)?;
@@ -65,11 +74,6 @@ pub(crate) fn run(args: &GetArgs) -> Result<Status, Failure> {
         let text = format!("{id} is a {} whose bytes the server does not give in clear", found.object_type());
         return Err(Failure::message(text).wrong());
     };
-    let target = match &args.destination.output {
-        Some(path) => Target::from_argument(path),
-        None => Target::Stdout,
-    };
-    let to_stdout = target == Target::Stdout;
     // Hexadecimal text does no harm to a terminal.
     let replace = args.force || (args.form == Form::Hex && to_stdout);
     let mut output = OutputFile::create(&target, Policy { replace, sync: true }, None)?;

@@ -10,7 +10,7 @@ use tde_kmip::client::{Client, ConnectError, ConnectionFacts, Error};
 use tde_kmip::provider::KmipSettings;
 use tde_kmip::tls::CertificateFacts;
 use tde_kmip_codec::attribute::{Attribute, AttributeValue};
-use tde_kmip_codec::spec::enumeration::{ObjectType, QueryFunction};
+use tde_kmip_codec::spec::enumeration::{ObjectType, Operation, QueryFunction};
 
 use super::connection::ConnectionArgs;
 use crate::failure::{Failure, Status};
@@ -168,12 +168,17 @@ fn own_certificate(settings: &KmipSettings) -> Result<Step, Failure> {
 }
 
 fn try_server(client: &Client) -> Vec<Step> {
-    let mut steps = match client.connect() {
-        Ok(facts) => connected(&facts),
-        Err(error) => return failed_at(&error),
+    let facts = match client.connect() {
+        Ok(facts) => facts,
+        Err(error) => return failed_at(&error, Vec::new()),
     };
-    steps.push(access(client));
-    steps
+    let steps = connected(&facts);
+    // A version that is given is spoken without asking: then these are the first messages, and the first chance of a
+    // server of TLS 1.3 to refuse our certificate.
+    match access(client) {
+        Ok(step) => steps.into_iter().chain([step]).collect(),
+        Err(error) => failed_at(&error, steps),
+    }
 }
 
 /// TCP, TLS and KMIP, all good.
@@ -208,22 +213,30 @@ fn connected(facts: &ConnectionFacts) -> Vec<Step> {
     ]
 }
 
-/// The steps up to the one that failed, which the error tells.
-fn failed_at(error: &Error) -> Vec<Step> {
+/// The steps up to the one that failed, which the error tells; `known` is what was found out about them.
+fn failed_at(error: &Error, known: Vec<Step>) -> Vec<Step> {
     let failed = match error {
         Error::Connect { source: ConnectError::Tls { .. }, .. } => "TLS",
         Error::Connect { .. } => "TCP",
         // A client certificate is refused only when the handshake is over for us.
         Error::Connection { failure: Some(_), .. } => "TLS",
+        // It answered, and does not let us do it.
+        Error::Pending { .. } => "access",
+        error if error.refusal().is_some() && error.operation() != Some(Operation::DISCOVER_VERSIONS) => {
+            "access"
+        }
         _ => "KMIP",
     };
+    let mut known = known.into_iter();
     let mut outcome = Outcome::Good;
     let steps = STEPS.iter().map(|&name| {
+        let known = known.next();
         if name == failed {
             outcome = Outcome::NotReached;
             return refused(name, error);
         }
-        Step { name, outcome, details: Vec::new(), advice: None, facts: Value::Null }
+        let unknown = Step { name, outcome, details: Vec::new(), advice: None, facts: Value::Null };
+        known.filter(|_| outcome == Outcome::Good).unwrap_or(unknown)
     });
     steps.collect()
 }
@@ -235,26 +248,20 @@ fn refused(name: &'static str, error: &Error) -> Step {
 }
 
 /// Whether the server lets us ask.
-fn access(client: &Client) -> Step {
+fn access(client: &Client) -> Result<Step, Error> {
     let functions = [QueryFunction::QUERY_OPERATIONS, QueryFunction::QUERY_SERVER_INFORMATION];
     let mut details = Vec::new();
-    let facts = match client.query(&functions) {
-        Ok(server) => {
-            if let Some(vendor) = &server.vendor_identification {
-                details.push(format!("the server is {vendor}"));
-            }
-            let operations: Vec<_> = server.operations.iter().map(ToString::to_string).collect();
-            details.push(format!("{} operations", operations.len()));
-            json!({"vendor": server.vendor_identification, "operations": operations})
-        }
-        Err(error) => return refused("access", &error),
-    };
-    let symmetric = Attribute { index: None, value: AttributeValue::ObjectType(ObjectType::SYMMETRIC_KEY) };
-    match client.locate(&[symmetric], Some(1)) {
-        Ok(_) => details.push("symmetric keys may be located".into()),
-        Err(error) => return refused("access", &error),
+    let server = client.query(&functions)?;
+    if let Some(vendor) = &server.vendor_identification {
+        details.push(format!("the server is {vendor}"));
     }
-    Step { name: "access", outcome: Outcome::Good, details, advice: None, facts }
+    let operations: Vec<_> = server.operations.iter().map(ToString::to_string).collect();
+    details.push(format!("{} operations", operations.len()));
+    let facts = json!({"vendor": server.vendor_identification, "operations": operations});
+    let symmetric = Attribute { index: None, value: AttributeValue::ObjectType(ObjectType::SYMMETRIC_KEY) };
+    client.locate(&[symmetric], Some(1))?;
+    details.push("symmetric keys may be located".into());
+    Ok(Step { name: "access", outcome: Outcome::Good, details, advice: None, facts })
 }
 
 /// What certificates say, and whether one of them has expired or soon will.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tde_kmip::client::ServerAddress;
 use tde_kmip::provider::KmipSettings;
 
-use super::connection;
+use super::{connection, toml_error};
 use crate::failure::Failure;
 
 /// The largest file of profiles.
@@ -59,7 +59,7 @@ pub(super) fn read(file: Option<&Path>, name: &str) -> Result<KmipSettings, Fail
 }
 
 fn parse(text: &str, name: &str, directory: &Path) -> Result<KmipSettings, Failure> {
-    let mut profiles: Profiles = toml::from_str(text)?;
+    let mut profiles: Profiles = toml::from_str(text).map_err(|error| toml_error::failure(text, &error))?;
     let Some(profile) = profiles.kmip.remove(name) else {
         let known: Vec<_> = profiles.kmip.into_keys().collect();
         return Err(Failure::message(format!(
@@ -134,7 +134,9 @@ mod tests {
         let failed = |text: &str, name: &str| parse(text, name, Path::new("/")).unwrap_err().to_string();
         assert!(failed(TEXT, "absent").contains("only: other, prod"));
         assert!(failed(TEXT, "other").contains("a:0"));
-        assert!(failed("[kmip.a]\nservers=[]\nca=\"x\"\npassword=\"y\"", "a").contains("password"));
+        let secret = failed("[kmip.a]\nservers=[]\nca=\"x\"\npassword=\"hunter2\"", "a");
+        assert!(secret.contains("line 4, column 1: unknown field `password`"), "{secret}");
+        assert!(!secret.contains("hunter2"), "{secret}");
         assert!(failed("[kmip.a]\nservers=[]\nca=\"x\"\ntimeout=0", "a").contains("seconds"));
         assert!(failed("[kmip.a]\nservers=[]\nca=\"x\"\nkmip-version=\"3.0\"", "a").contains("3.0"));
     }

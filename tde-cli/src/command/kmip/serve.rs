@@ -12,11 +12,11 @@ use std::time::Duration;
 use clap::Args;
 use tde_keyfile::master_key::{MasterKey, MasterKeyFile};
 use tde_kmip::pki::Pki;
+use tde_kmip::provider::read_secret;
 use tde_kmip::server::engine::{Authenticator, Engine, EngineOptions};
 use tde_kmip::server::store::{DurableStore, MemoryStore, ObjectStore, OpenStoreError};
 use tde_kmip::server::{Limits, Passwords, PasswordsError, Server};
 use tde_kmip::tls::{Identity, ServerTls};
-use zeroize::Zeroizing;
 
 use crate::command::master_key::arguments::{DISK, IterationsArgs};
 use crate::command::master_key::failure::failure as master_key_failure;
@@ -126,14 +126,9 @@ fn tls(config: &Config) -> Result<ServerTls, Failure> {
     };
     let certificate = path(&config.cert, Pki::server_certificate, "cert")?;
     let key = path(&config.key, Pki::server_key, "key")?;
-    let passphrase = match &config.key_passphrase_file {
-        Some(file) => Some(Zeroizing::new(
-            std::fs::read(file)
-                .map_err(|error| Failure::new(error).context(format!("cannot read {}", file.display())))?,
-        )),
-        None => None,
-    };
-    let passphrase = passphrase.as_ref().map(|text| text.trim_ascii_end());
+    // As clients read theirs, so that one file will do for both.
+    let passphrase = config.key_passphrase_file.as_deref().map(read_secret).transpose()?;
+    let passphrase = passphrase.as_ref().map(|passphrase| passphrase.as_bytes());
     let identity = Identity::from_pem_files(&certificate, &key, passphrase)?;
     let facts = identity.certificate();
     tracing::info!(subject = facts.subject, names = ?facts.names, until = %facts.not_after, "certificate");

@@ -30,7 +30,7 @@ pub(super) fn key(body: &[u8]) -> Result<Zeroizing<String>, VaultError> {
     fields.and_then(|fields| fields.key).ok_or_else(|| lacking("data.data.key"))
 }
 
-/// `data.keys` of a list.
+/// `data.keys` of a list: names, and folders with a slash behind. An empty one would be the folder itself.
 pub(super) fn keys(body: &[u8]) -> Result<Vec<String>, VaultError> {
     #[derive(Deserialize)]
     struct Outer {
@@ -41,7 +41,11 @@ pub(super) fn keys(body: &[u8]) -> Result<Vec<String>, VaultError> {
         keys: Option<Vec<String>>,
     }
     let outer: Outer = read(body)?;
-    outer.data.and_then(|inner| inner.keys).ok_or_else(|| lacking("data.keys"))
+    let keys = outer.data.and_then(|inner| inner.keys).ok_or_else(|| lacking("data.keys"))?;
+    if keys.iter().any(|key| matches!(&**key, "" | "/")) {
+        return Err(VaultError::Answer { detail: "a name in data.keys is empty".to_owned() });
+    }
+    Ok(keys)
 }
 
 /// What is mounted somewhere.

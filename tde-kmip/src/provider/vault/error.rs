@@ -109,6 +109,12 @@ pub enum VaultError {
         /// How many are listed.
         limit: usize,
     },
+    /// More folders than are looked into.
+    #[error("there are names in more than {limit} folders")]
+    TooManyFolders {
+        /// How many are looked into.
+        limit: usize,
+    },
 }
 
 impl VaultError {
@@ -132,7 +138,7 @@ impl VaultError {
             Self::TooLarge { .. } | Self::Answer { .. } => ProviderErrorKind::Damaged,
             Self::KeyText | Self::KeyLength { .. } => ProviderErrorKind::InvalidKey,
             Self::Exists => ProviderErrorKind::Exists,
-            Self::TooMany { .. } => ProviderErrorKind::Unsupported,
+            Self::TooMany { .. } | Self::TooManyFolders { .. } => ProviderErrorKind::Unsupported,
         }
     }
 

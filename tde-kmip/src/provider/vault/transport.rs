@@ -1,6 +1,6 @@
 //! HTTP over TLS: one request, one answer of bounded size in bounded time.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use ureq::{
     Agent,
@@ -10,7 +10,10 @@ use ureq::{
 use zeroize::Zeroizing;
 
 use super::{VaultError, VaultSettings, answer};
-use crate::tls::{authorities_from_pem_file, default_crypto_provider};
+use crate::{
+    framing::Deadline,
+    tls::{authorities_from_pem_file, default_crypto_provider},
+};
 
 /// The largest answer: room for a list of ten thousand names.
 const MAX_ANSWER: u64 = 4 << 20;
@@ -65,7 +68,6 @@ impl Transport {
             .proxy(None)
             .timeout_resolve(Some(settings.connect_timeout))
             .timeout_connect(Some(settings.connect_timeout))
-            .timeout_global(Some(settings.request_timeout))
             .user_agent(concat!("tde-kmip/", env!("CARGO_PKG_VERSION")));
         if let Some(tls) = tls {
             config = config.tls_config(tls);
@@ -73,11 +75,17 @@ impl Transport {
         Ok(Self { agent: config.build().new_agent(), settings: settings.clone() })
     }
 
-    /// Gets a path of the interface, or posts a body of JSON to it.
-    pub(super) fn call(&self, path: &str, body: Option<&[u8]>) -> Result<Answer, VaultError> {
+    /// Gets a path of the interface, or posts a body of JSON to it. Each request takes no longer than the settings
+    /// allow, and none goes on beyond the deadline.
+    pub(super) fn call(
+        &self,
+        path: &str,
+        body: Option<&[u8]>,
+        deadline: Deadline,
+    ) -> Result<Answer, VaultError> {
         let mut url = self.settings.url_of(path);
         for _ in 0..=MAX_REDIRECTS {
-            let mut response = self.send(&url, body)?;
+            let mut response = self.send(&url, body, deadline)?;
             let status = response.status().as_u16();
             if !matches!(status, 301 | 302 | 303 | 307 | 308) {
                 return Ok(Answer { status, body: read(&mut response, body.is_some())? });
@@ -94,7 +102,14 @@ impl Transport {
         Err(VaultError::Redirect { location: answer::printable(&url) })
     }
 
-    fn send(&self, url: &str, body: Option<&[u8]>) -> Result<Response<ureq::Body>, VaultError> {
+    fn send(
+        &self,
+        url: &str,
+        body: Option<&[u8]>,
+        deadline: Deadline,
+    ) -> Result<Response<ureq::Body>, VaultError> {
+        let longest = self.settings.request_timeout;
+        let time = deadline.remaining().map_or(longest, |left| left.min(longest));
         let token = self.settings.token()?;
         let header =
             |bytes: &[u8], what| HeaderValue::from_bytes(bytes).map_err(|_| VaultError::Header { what });
@@ -104,14 +119,16 @@ impl Transport {
         let namespace = namespace.map(|namespace| header(namespace.as_bytes(), "namespace")).transpose()?;
         let sent = match body {
             None => {
-                let request = self.agent.get(url).header("X-Vault-Token", token);
+                let request = self.agent.get(url).config().timeout_global(Some(time)).build();
+                let request = request.header("X-Vault-Token", token);
                 match namespace {
                     Some(namespace) => request.header("X-Vault-Namespace", namespace).call(),
                     None => request.call(),
                 }
             }
             Some(body) => {
-                let request = self.agent.post(url).header("X-Vault-Token", token);
+                let request = self.agent.post(url).config().timeout_global(Some(time)).build();
+                let request = request.header("X-Vault-Token", token);
                 let request = request.header("Content-Type", "application/json");
                 match namespace {
                     Some(namespace) => request.header("X-Vault-Namespace", namespace).send(body),
@@ -127,7 +144,8 @@ fn read(response: &mut Response<ureq::Body>, changing: bool) -> Result<Zeroizing
     let body = response.body_mut().with_config().limit(MAX_ANSWER).read_to_vec();
     body.map(Zeroizing::new).map_err(|error| match error {
         ureq::Error::BodyExceedsLimit(_) => VaultError::TooLarge { limit: MAX_ANSWER },
-        error => failure(&error, changing),
+        // The request is long done, whatever the error says of TLS or the connection.
+        error => VaultError::Connection { detail: detail(&error), changing },
     })
 }
 
@@ -142,12 +160,16 @@ fn within(from: &str, location: &str) -> Option<String> {
     same.then(|| location.to_owned())
 }
 
-fn failure(error: &ureq::Error, changing: bool) -> VaultError {
-    let detail = match error {
+fn detail(error: &ureq::Error) -> String {
+    match error {
         ureq::Error::Timeout(_) => format!("no answer in time ({error})"),
         ureq::Error::HostNotFound => "the host has no address".to_owned(),
         error => error.to_string(),
-    };
+    }
+}
+
+fn failure(error: &ureq::Error, changing: bool) -> VaultError {
+    let detail = detail(error);
     let before_request = matches!(
         error,
         ureq::Error::HostNotFound
@@ -157,16 +179,26 @@ fn failure(error: &ureq::Error, changing: bool) -> VaultError {
             | ureq::Error::BadUri(_)
             | ureq::Error::Timeout(ureq::Timeout::Resolve | ureq::Timeout::Connect)
     );
-    // A refused connection, or a handshake that failed, comes as an error of the system's.
-    let refused = matches!(error, ureq::Error::Io(error) if matches!(
-        error.kind(),
-        std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::HostUnreachable | std::io::ErrorKind::InvalidData
-    ));
+    // A refused connection comes as an error of the system's, and so does all that TLS says: a certificate that is not
+    // right ends the handshake, other things may also follow the request.
+    let refused = match error {
+        ureq::Error::Io(error) => match error.kind() {
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::HostUnreachable => true,
+            io::ErrorKind::InvalidData => !changing || is_certificate_error(error),
+            _ => false,
+        },
+        _ => false,
+    };
     if before_request || refused {
         VaultError::Connect { detail }
     } else {
         VaultError::Connection { detail, changing }
     }
+}
+
+fn is_certificate_error(error: &io::Error) -> bool {
+    let error = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    matches!(error, Some(rustls::Error::InvalidCertificate(_)))
 }
 
 fn tls(settings: &VaultSettings) -> Result<TlsConfig, VaultError> {

@@ -6,6 +6,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::log::LogFormat;
+use crate::command::kmip::toml_error;
 use crate::failure::Failure;
 
 /// Each option is the same in both places.
@@ -33,7 +34,7 @@ pub(super) struct Config {
     #[arg(long, value_name = "FILE")]
     pub(super) key: Option<PathBuf>,
 
-    /// File with the passphrase of the private key, if that is encrypted
+    /// The passphrase of the private key, if that is encrypted: the first line of FILE
     #[arg(long, value_name = "FILE")]
     pub(super) key_passphrase_file: Option<PathBuf>,
 
@@ -94,7 +95,7 @@ impl Config {
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let context = || format!("cannot read {}", path.display());
         let text = std::fs::read_to_string(path).map_err(|error| Failure::new(error).context(context()))?;
-        toml::from_str(&text).map_err(|error| Failure::new(error).context(context()))
+        toml::from_str(&text).map_err(|error| toml_error::failure(&text, &error).context(context()))
     }
 
     /// These options, and others where these say nothing.
