@@ -29,5 +29,9 @@ if [ "$(cat "$python/peers" 2>/dev/null)" != "${peers[*]}" ] && command -v pytho
 fi
 export PYTHONPATH=$python${PYTHONPATH:+:$PYTHONPATH}
 
+# In the background of a shell SIGINT is ignored; tests of interrupts would inherit that.
+heard=()
+if env --default-signal=INT true 2>/dev/null; then heard=(env --default-signal=INT); fi
+
 # The benches have no tests, and features for peers that few machines have.
-cargo test --workspace --exclude tde-benches --all-features "$@"
+"${heard[@]}" cargo test --workspace --exclude tde-benches --all-features "$@"

@@ -18,7 +18,7 @@ use tde_kmip_codec::spec::enumeration::{CryptographicAlgorithm, ResultReason};
 use tde_kmip_codec::spec::mask::CryptographicUsageMask;
 use zeroize::Zeroizing;
 
-use crate::tde::{Run, tde_in};
+use crate::tde::{Run, can_be_interrupted, tde_in};
 
 const USAGE: CryptographicUsageMask = CryptographicUsageMask::ENCRYPT.union(CryptographicUsageMask::DECRYPT);
 
@@ -214,7 +214,7 @@ fn options_come_from_a_file_too_and_mistakes_are_named() {
         .unwrap();
     let served = place.serve(&["--config", "serve.toml"]);
     served.client("one").discover_versions().unwrap();
-    served.signal("-INT");
+    served.signal(if can_be_interrupted() { "-INT" } else { "-TERM" });
     assert_eq!(served.wait().0, Some(0));
 
     // Somebody may have put the password there itself.

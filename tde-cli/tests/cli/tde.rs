@@ -69,6 +69,18 @@ where
     tde_in(Path::new("."), arguments, b"")
 }
 
+/// Whether SIGINT reaches the commands that a test starts: where it is ignored, as in the background of a shell without job
+/// control, so it is in them. Says so.
+pub(crate) fn can_be_interrupted() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or_default();
+    let ignored = u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & 0b10 != 0);
+    if ignored {
+        eprintln!("SKIPPED: SIGINT is ignored here");
+    }
+    !ignored
+}
+
 /// Runs `tde` without an assertion helper, for tests that need the child itself.
 pub(crate) fn spawn<I>(arguments: I) -> std::process::Child
 where
