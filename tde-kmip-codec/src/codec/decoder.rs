@@ -29,11 +29,13 @@ impl Context {
         Versions::V1.covers(self.version)
     }
 
-    /// Whether fields have to be looked for, since they may stand anywhere.
+    /// Whether fields have to be looked for, since they may stand anywhere, or begin at no multiple of eight bytes.
     #[inline(always)]
     pub(crate) const fn searches(self) -> bool {
-        const SEARCH: Leniency =
-            Leniency::ANY_ORDER.union(Leniency::UNKNOWN_FIELDS).union(Leniency::REPEATED_FIELDS);
+        const SEARCH: Leniency = Leniency::ANY_ORDER
+            .union(Leniency::UNKNOWN_FIELDS)
+            .union(Leniency::REPEATED_FIELDS)
+            .union(Leniency::SHORT_PADDING);
         self.leniency.intersects(SEARCH)
     }
 }

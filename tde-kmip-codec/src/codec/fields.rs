@@ -86,11 +86,10 @@ impl<'d, 'a, 'o> Fields<'d, 'a, 'o> {
 
     #[inline(always)]
     fn advance(&mut self) -> Option<Found<'a>> {
-        // A structure has no padding of its own: a length that is no multiple of eight is for others to judge.
-        let is_odd = self.head & 7 != 0 && (self.head >> 32) as u8 == ItemType::Structure.as_byte();
-        // Saturates only where there is no room either.
+        // Saturates only where there is no room either. A structure whose length is no multiple of eight is refused, or
+        // fields are searched for, which comes by another way.
         let size = raw::HEADER_LEN.saturating_add(raw::padded(self.head as u32 as usize));
-        if let Some((item, next)) = self.rest.split_at_checked(size).filter(|_| !is_odd) {
+        if let Some((item, next)) = self.rest.split_at_checked(size) {
             self.rest = next;
             self.load();
             return Some(Found::new(item));
