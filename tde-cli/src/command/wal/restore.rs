@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use rustix::fs::OFlags;
-use tde_wal::SegmentPosition;
+use tde_wal::{SegmentPosition, SegmentSize};
 
 use super::segment::{self, Done, WalKeys};
 use super::wrapped::{WrappedArgs, WrappedReport, ended, is_segment, name_of};
 use crate::args::ClusterArgs;
 use crate::failure::{Failure, Status};
+use crate::inner_command::Outcome;
+use crate::memory_directory::MemoryDirectory;
 use crate::output;
 use crate::output_file::{OutputFile, Policy, Target};
 
@@ -23,6 +25,9 @@ const COMMAND: &[&str] = &["wal", "restore"];
 /// What goes wrong here is not a file that the archive does not have. A server ends recovery over statuses up to 125,
 /// and may then begin a new timeline; over others it stops (PostgreSQL 17, `RestoreArchivedFile`).
 pub(crate) const NOT_RESTORED: u8 = 255;
+
+/// What a command may need beside the segment: directory entries, and a file system's own bookkeeping.
+const ROOM_BESIDE_SEGMENT: u64 = 256 << 10;
 
 const AFTER_HELP: &str = "\
 Runs COMMAND on a path in a private directory in memory, and encrypts what it put there to PATH with \
@@ -36,7 +41,8 @@ The server replaces `%f`, `%p` and `%r` wherever they stand in `restore_command`
 
 Exit status: that of COMMAND if it fails, or 128 and the number of the signal that killed it. A \
 status of 1 to 125 tells the server that the archive does not have the file. Whatever else goes \
-wrong, keys that are not at hand and usage errors included, is 255, which stops the server.
+wrong, keys that are not at hand, full memory and usage errors included, is 255, which stops the \
+server.
 
 Example (postgresql.conf):
   restore_command = 'tde wal restore . --name %f --path %p -q -- cp /archive/%%f %%p'";
@@ -109,12 +115,21 @@ fn restore(args: &RestoreArgs) -> Result<Status, Failure> {
     let plain = directory.file(base_name);
     let command = wrapped.command(COMMAND, &name, &plain);
     report.command = command.words();
+    let without_room = || no_room(&keys, &directory).map(|failure| wrapped.advise_room(failure));
+    if let Some(failure) = without_room() {
+        return Err(failure.context(shown));
+    }
     let outcome = wrapped.run(&command)?;
     report.ended(outcome);
     if !outcome.is_success() {
+        // Before what the command left is removed.
+        let no_room = if is_absence(outcome) { without_room() } else { None };
         drop(directory);
         wrapped.report(&report, format_args!("{shown}: {}", ended(outcome)));
-        return Ok(Status::Exit(outcome.code()));
+        return match no_room {
+            Some(failure) => Err(failure.context(format!("{shown}: {}", ended(outcome)))),
+            None => Ok(Status::Exit(outcome.code())),
+        };
     }
     let done = encrypt(&keys, args, &text, open_plain(&plain, &shown)?)?;
     drop(directory);
@@ -122,6 +137,23 @@ fn restore(args: &RestoreArgs) -> Result<Status, Failure> {
     report.segment = Some(done);
     wrapped.report(&report, line);
     Ok(Status::Good)
+}
+
+/// Whether a server takes the command's end for a file that the archive does not have.
+const fn is_absence(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Exited(1..=125))
+}
+
+/// The directory cannot take the segment. A command that then fails has the status of one that found no file.
+fn no_room(keys: &WalKeys, directory: &MemoryDirectory) -> Option<Failure> {
+    let size = keys.control.as_ref().map_or(SegmentSize::MIN, |control| control.wal_segment_size);
+    let room = directory.room()?;
+    (room < size.bytes() + ROOM_BESIDE_SEGMENT).then(|| {
+        Failure::message(format!(
+            "{room} bytes are free in memory, too few for a segment of {}",
+            size.bytes()
+        ))
+    })
 }
 
 /// What the command left; it must be a file, not a link to one.
