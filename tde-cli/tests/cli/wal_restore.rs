@@ -88,7 +88,6 @@ fn whatever_else_goes_wrong_stops_the_server() {
     fails("true", "there is no file at its `%p`");
     fails("mkdir %p", "not a file");
     fails(&format!("ln -s {} %p", plain.display()), "what the command left");
-    fails(&format!("head -c 8192 {} > %p", plain.display()), "bytes, but a segment");
     fails(&format!("(cat {0}; echo) > %p", plain.display()), "bytes, but a segment");
     let encrypted = corpus.data_directory().join("pg_wal").join(&name);
     fails(&format!("cp {} %p", encrypted.display()), "already");
@@ -112,6 +111,40 @@ fn whatever_else_goes_wrong_stops_the_server() {
     tde(["-v", "wal", "restore", "--nonsense"]).expect(255);
     tde(["wal", "restore", data, "--name", "0000000100000000FFFFFFFF", "--path", target, "--", "true"])
         .expect(255);
+    assert!(is_empty(out.path()));
+}
+
+#[test]
+fn a_segment_that_is_still_being_copied_is_for_the_server_to_judge() {
+    let (corpus, name) = with_wal();
+    let memory = memory();
+    let out = tempfile::tempdir().unwrap();
+    let archive = tempfile::tempdir().unwrap();
+    plain_segments(&corpus, archive.path());
+    let plain = archive.path().join(&name);
+    let target = out.path().join("RECOVERYXLOG");
+    let stored = stored(&corpus, &name);
+    for length in [0, 1, 39, 40, 8192, 100_000, stored.len() - 1] {
+        let fetch = format!("head -c {length} {} > %p", plain.display());
+        let run = restore(&corpus, memory.path(), &name, &target, &[&fetch]).expect(0);
+        assert!(run.stderr.contains(&format!("{length} bytes, but a segment has")), "{run}");
+        assert!(fs::read(&target).unwrap() == stored[..length], "{length}");
+        fs::remove_file(&target).unwrap();
+    }
+    // The beginning of something else, or of what is encrypted already.
+    let encrypted = corpus.data_directory().join("pg_wal").join(&name);
+    for command in ["head -c 8192 /dev/zero > %p", &format!("head -c 8192 {} > %p", encrypted.display())] {
+        restore(&corpus, memory.path(), &name, &target, &[command]).expect(255);
+        assert!(is_empty(out.path()), "{command}");
+    }
+
+    // Without a control file nobody knows how long it should be.
+    let data = corpus.cluster.copy_data();
+    fs::remove_file(data.path().join("global/pg_control")).unwrap();
+    let fetch = format!("head -c 8192 {} > %p", plain.display());
+    let mut line = line(&corpus, memory.path(), &name, &target, &[&fetch]);
+    line[2] = data.path().into();
+    tde(line).expect(255);
     assert!(is_empty(out.path()));
 }
 

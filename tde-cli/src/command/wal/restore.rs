@@ -39,6 +39,9 @@ them where they belong.
 The server replaces `%f`, `%p` and `%r` wherever they stand in `restore_command`: write `%%f` and \
 `%%p` behind the `--`.
 
+A segment that is shorter than those of the cluster, as one that is still being copied to the archive, \
+is encrypted as far as it goes: the server notices, and a standby tries again.
+
 Exit status: that of COMMAND if it fails, or 128 and the number of the signal that killed it. A \
 status of 1 to 125 tells the server that the archive does not have the file. Whatever else goes \
 wrong, keys that are not at hand, full memory and usage errors included, is 255, which stops the \
@@ -171,14 +174,28 @@ fn open_plain(plain: &Path, name: &str) -> Result<File, Failure> {
 }
 
 fn encrypt(keys: &WalKeys, args: &RestoreArgs, name: &str, plain: File) -> Result<Done, Failure> {
-    let file = keys.segment(name, Some(plain.metadata()?.len()))?;
+    let length = plain.metadata()?.len();
+    // A standby finds files that are still being copied to the archive. It drops what is too short and asks again, but
+    // shuts down over a status that stands for a failure.
+    let cut_short = keys.is_cut_short(length);
+    let file = if cut_short { keys.file(name, None)? } else { keys.segment(name, Some(length))? };
     let policy = Policy { replace: true, sync: true };
     let mut output = OutputFile::create(&Target::File(args.path.clone()), policy, None)?;
     let summary = file
         .encrypt(&keys.ranges, plain, &mut output)
         .map_err(|error| Failure::new(error).context(name.to_owned()))?;
-    segment::check(name, &summary, args.wrapped.no_verify)?;
+    if cut_short {
+        segment::check_beginning(name, &summary, args.wrapped.no_verify)?;
+    } else {
+        segment::check(name, &summary, args.wrapped.no_verify)?;
+    }
     output.finish()?;
+    if cut_short {
+        output::warning(
+            format_args!("{name}: {length} bytes, but a segment has {}", file.name().size().bytes()),
+            Some("unless it is still being copied to the archive, copy it again, as a whole"),
+        );
+    }
     Ok(Done::of(&summary))
 }
 
