@@ -115,6 +115,26 @@ fn whatever_else_goes_wrong_stops_the_server() {
 }
 
 #[test]
+fn a_lack_of_descriptors_stops_the_server() {
+    let (corpus, name) = with_wal();
+    let memory = memory();
+    let out = tempfile::tempdir().unwrap();
+    let line = line(&corpus, memory.path(), &name, &out.path().join("RECOVERYXLOG"), &["true"]);
+    // From too few to wait for signals up to too few to read keys.
+    for descriptors in 4..10 {
+        let ended = Command::new("/bin/sh")
+            .args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &descriptors.to_string()])
+            .arg(env!("CARGO_BIN_EXE_tde"))
+            .args(&line)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(255), "{descriptors}: {stderr}");
+        assert!(stderr.contains("tde: error: "), "{descriptors}: {stderr}");
+    }
+}
+
+#[test]
 fn a_segment_that_is_still_being_copied_is_for_the_server_to_judge() {
     let (corpus, name) = with_wal();
     let memory = memory();
