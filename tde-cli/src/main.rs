@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     }
     let status = match command::run(cli) {
         Ok(status) => status,
-        Err(failure) if failure.is_broken_pipe() => Status::Good,
+        Err(failure) if failure.is_closed_stdout() => Status::Good,
         Err(failure) => {
             output::error(&failure);
             failure.status()

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::failure::Failure;
+use crate::failure::{ClosedStdout, Failure};
 use crate::{interrupt, output, write_behind};
 
 /// Where the plaintext of one input goes.
@@ -157,6 +157,7 @@ impl OutputFile {
     /// The error with the name of the output in front; its kind stays.
     pub(crate) fn name(&self, error: io::Error) -> io::Error {
         let name = match &self.sink {
+            Sink::Stdout(_) if error.kind() == io::ErrorKind::BrokenPipe => return ClosedStdout::mark(error),
             Sink::Stdout(_) => "standard output".into(),
             Sink::Special(path, _) => path.display().to_string(),
             Sink::Temporary(pending) => pending.target.display().to_string(),

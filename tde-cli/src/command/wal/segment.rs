@@ -200,7 +200,7 @@ pub(super) fn work(
         let (action, done) = match done {
             Ok(done) => done,
             Err(failure) => {
-                if !failure.is_broken_pipe() {
+                if !failure.is_closed_stdout() {
                     output::error(&failure);
                     status = status.max(failure.status());
                 }
