@@ -189,6 +189,7 @@ fn encrypt(keys: &WalKeys, args: &RestoreArgs, name: &str, plain: File) -> Resul
     } else {
         segment::check(name, &summary, args.wrapped.no_verify)?;
     }
+    output.share_as_in(&args.cluster.data_directory)?;
     output.finish()?;
     if cut_short {
         output::warning(
