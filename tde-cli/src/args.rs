@@ -65,6 +65,13 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
 }
 
+impl Cli {
+    /// Whether a server may run this as its `restore_command`.
+    pub(crate) fn is_restore(&self) -> bool {
+        matches!(self.command, Some(Command::Wal(wal::WalCommand::Restore(_))))
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Inspect(inspect::InspectArgs),

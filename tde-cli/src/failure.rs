@@ -28,6 +28,25 @@ impl From<Status> for ExitCode {
     }
 }
 
+/// Nobody reads our standard output any more.
+#[derive(Debug)]
+pub(crate) struct ClosedStdout;
+
+impl ClosedStdout {
+    /// The error of a write to standard output, told from those of other places.
+    pub(crate) fn mark(error: io::Error) -> io::Error {
+        if error.kind() == io::ErrorKind::BrokenPipe { io::Error::new(error.kind(), Self) } else { error }
+    }
+}
+
+impl fmt::Display for ClosedStdout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("standard output: closed by its reader")
+    }
+}
+
+impl std::error::Error for ClosedStdout {}
+
 /// An error for people: what went wrong, what to try, and the exit status it means.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -70,10 +89,11 @@ impl Failure {
         self.advice.as_deref()
     }
 
-    /// Whoever read our output has gone away; that is not an error.
-    pub(crate) fn is_broken_pipe(&self) -> bool {
+    /// Whoever read our standard output has gone away; that is not an error. With any other pipe or connection it is.
+    pub(crate) fn is_closed_stdout(&self) -> bool {
         self.error.chain().any(|cause| {
-            cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+            let error = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+            error.is_some_and(|error| error.is::<ClosedStdout>())
         })
     }
 }

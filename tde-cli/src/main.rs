@@ -23,11 +23,19 @@ mod write_behind;
 
 use std::process::ExitCode;
 
+use command::wal::restore::NOT_RESTORED;
+use failure::Status;
+
 fn main() -> ExitCode {
     let cli = args::parse();
-    let status = match interrupt::install().and_then(|()| command::run(cli)) {
+    if let Err(failure) = interrupt::install() {
+        output::error(&failure);
+        // A server may read the usual status in its own way.
+        return if cli.is_restore() { Status::Exit(NOT_RESTORED) } else { failure.status() }.into();
+    }
+    let status = match command::run(cli) {
         Ok(status) => status,
-        Err(failure) if failure.is_broken_pipe() => failure::Status::Good,
+        Err(failure) if failure.is_closed_stdout() => Status::Good,
         Err(failure) => {
             output::error(&failure);
             failure.status()

@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use rustix::fs::{OFlags, fstatvfs};
 use tde_keyfile::storage::{DiskStorage, Storage};
 use tempfile::TempDir;
 
@@ -21,7 +21,7 @@ const PREFIX: &str = "tde-wal-";
 #[derive(Debug)]
 pub(crate) struct MemoryDirectory {
     directory: TempDir,
-    _lock: File,
+    lock: File,
 }
 
 impl MemoryDirectory {
@@ -45,7 +45,7 @@ impl MemoryDirectory {
             let directory = interrupt::create_registered_directory(make, TempDir::path).map_err(named)?;
             let lock = lock(directory.path());
             match lock {
-                Ok(Some(lock)) => return Ok(Self { directory, _lock: lock }),
+                Ok(Some(lock)) => return Ok(Self { directory, lock }),
                 Ok(None) => interrupt::forget(directory.path()),
                 Err(error) => {
                     interrupt::forget(directory.path());
@@ -59,6 +59,17 @@ impl MemoryDirectory {
     /// The path of a file in it.
     pub(crate) fn file(&self, name: &Path) -> PathBuf {
         self.directory.path().join(name)
+    }
+
+    /// Bytes that files in it can still take; `None` if the file system has no bound, or does not say.
+    pub(crate) fn room(&self) -> Option<u64> {
+        let found = fstatvfs(&self.lock).ok()?;
+        // A file also takes an entry. A tmpfs without bounds counts neither.
+        match (found.f_blocks, found.f_files, found.f_favail) {
+            (_, 1.., 0) => Some(0),
+            (0, ..) => None,
+            _ => Some(found.f_bavail.saturating_mul(found.f_frsize)),
+        }
     }
 }
 

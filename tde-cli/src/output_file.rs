@@ -1,20 +1,20 @@
 //! Output files that appear complete or not at all.
 //!
 //! A file is written under a temporary name in the directory it is meant for, readable by its owner
-//! only (0600), synced, and then given its name; the directory is synced after that. Without `--force`
-//! the last step fails rather than replace a file that somebody else made meanwhile. Whatever goes
-//! wrong before that leaves nothing behind.
+//! only (0600) unless it is [shared](OutputFile::share_as_in), synced, and then given its name; the directory
+//! is synced after that. Without `--force` the last step fails rather than replace a file that somebody else
+//! made meanwhile. Whatever goes wrong before that leaves nothing behind.
 
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::failure::Failure;
+use crate::failure::{ClosedStdout, Failure};
 use crate::{interrupt, output, write_behind};
 
 /// Where the plaintext of one input goes.
@@ -102,6 +102,26 @@ impl OutputFile {
         Pending::begin(path, policy).map(|pending| Self { sink: Sink::Temporary(pending) })
     }
 
+    /// Lets those have the file who may have the rest of a data directory, if that is where it will be: the group, where
+    /// it may read the directory, and the directory's owner, if we are root. Not for what has been decrypted.
+    ///
+    /// # Errors
+    /// If owner or mode cannot be set.
+    pub(crate) fn share_as_in(&self, data_directory: &Path) -> Result<(), Failure> {
+        let Sink::Temporary(Pending { file: Some(file), target, .. }) = &self.sink else { return Ok(()) };
+        let Some(found) = metadata_if_inside(data_directory, &directory_of(target)) else { return Ok(()) };
+        let share = || {
+            if rustix::process::geteuid().is_root() {
+                fchown(file.as_file(), Some(found.uid()), Some(found.gid()))?;
+            }
+            // Not with a group that is another one than the directory's.
+            let group =
+                if file.as_file().metadata()?.gid() == found.gid() { found.mode() & 0o040 } else { 0 };
+            file.as_file().set_permissions(Permissions::from_mode(0o600 | group))
+        };
+        share().map_err(|error| Failure::new(self.name(error)))
+    }
+
     /// Makes the output appear under its name, durably.
     ///
     /// # Errors
@@ -157,6 +177,7 @@ impl OutputFile {
     /// The error with the name of the output in front; its kind stays.
     pub(crate) fn name(&self, error: io::Error) -> io::Error {
         let name = match &self.sink {
+            Sink::Stdout(_) if error.kind() == io::ErrorKind::BrokenPipe => return ClosedStdout::mark(error),
             Sink::Stdout(_) => "standard output".into(),
             Sink::Special(path, _) => path.display().to_string(),
             Sink::Temporary(pending) => pending.target.display().to_string(),
@@ -308,6 +329,14 @@ fn directory_of(path: &Path) -> PathBuf {
     }
 }
 
+/// Of the data directory, if `directory` is in it, or in its WAL directory, which may be a link to elsewhere.
+fn metadata_if_inside(data_directory: &Path, directory: &Path) -> Option<fs::Metadata> {
+    let directory = fs::canonicalize(directory).ok()?;
+    let is_in = |outer: &Path| fs::canonicalize(outer).is_ok_and(|outer| directory.starts_with(outer));
+    let inside = is_in(data_directory) || is_in(&data_directory.join("pg_wal"));
+    fs::metadata(data_directory).ok().filter(|_| inside)
+}
+
 /// Makes `directory` and what is missing above it, and notes which were made, outermost first.
 fn create_directories(directory: &Path, created: &mut Vec<PathBuf>) -> io::Result<()> {
     if directory.as_os_str().is_empty() || directory.is_dir() {
@@ -340,7 +369,7 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::symlink;
 
     const KEEP: Policy = Policy { replace: false, sync: true };
     const REPLACE: Policy = Policy { replace: true, sync: true };

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
+use std::thread::{self, Thread};
 
 /// Bytes after which the disk is set to work: little beside what is left at the end, and enough that the journal of a
 /// file system does not count.
@@ -35,15 +35,51 @@ pub(crate) fn run<T>(file: &File, work: impl FnOnce(&(dyn Fn(u64) + Sync)) -> T)
             // Then all of it is left for the end.
             Err(_) => (work(&|_| {}), Ok(())),
             Ok(syncing) => {
+                let end = End { done: &done, thread: syncing.thread() };
                 let result = work(&|bytes| {
                     written.fetch_add(bytes, Ordering::Relaxed);
                     syncing.thread().unpark();
                 });
-                done.store(true, Ordering::Release);
-                syncing.thread().unpark();
+                drop(end);
                 let synced = syncing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
                 (result, synced)
             }
         }
     })
+}
+
+/// Ends the thread when dropped: also when the work panics, since the scope waits for it.
+struct End<'a> {
+    done: &'a AtomicBool,
+    thread: &'a Thread,
+}
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.done.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    #[test]
+    fn a_panic_of_the_work_is_passed_on() {
+        let (tell, told) = mpsc::channel();
+        thread::spawn(move || {
+            let file = tempfile::tempfile().unwrap();
+            let work = |wrote: &(dyn Fn(u64) + Sync)| {
+                wrote(STEP);
+                panic!("the work fails");
+            };
+            let ended = catch_unwind(AssertUnwindSafe(|| run(&file, work).1));
+            tell.send(ended.is_err()).unwrap();
+        });
+        assert_eq!(told.recv_timeout(Duration::from_secs(60)), Ok(true));
+    }
 }

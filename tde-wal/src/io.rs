@@ -228,10 +228,18 @@ pub fn walk_segment(
         Ok(skip) => skip,
         Err(end) => return Ok(ControlFlow::Break(end)),
     };
-    io::copy(&mut input.by_ref().take(skip), &mut io::sink())?;
-    let mut left = walker.segment_bytes().saturating_sub(skip);
     // A multiple of every block size, so that only the last chunk can end within a page.
     let mut buffer = Buffer::new(CHUNK);
+    let mut passed = 0;
+    while passed < skip {
+        let want = usize::try_from(skip - passed).unwrap_or(CHUNK).min(CHUNK);
+        let come = buffer.fill(want, &mut input)?.len();
+        if come < want {
+            return Ok(ControlFlow::Continue(()));
+        }
+        passed += come as u64;
+    }
+    let mut left = walker.segment_bytes().saturating_sub(skip);
     while left > 0 {
         let want = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
         let filled = buffer.fill(want, &mut input)?;

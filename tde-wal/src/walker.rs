@@ -14,7 +14,7 @@ mod end;
 mod partial;
 
 pub use end::{EndReason, WalkEnd};
-use partial::Partial;
+use partial::{Kept, Partial};
 
 /// A record whose length, resource manager, back link and CRC are right.
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +97,8 @@ pub struct RecordWalker<'h> {
     /// The record that the page just begun has abandoned, until the record that says so is there.
     abandoned: Option<Lsn>,
     state: State,
+    /// Of [`State::Within`].
+    kept: Kept,
     end: Option<WalkEnd>,
 }
 
@@ -138,14 +140,16 @@ impl<'h> RecordWalker<'h> {
             last: None,
             abandoned: None,
             state,
+            kept: Kept::new(),
             end: None,
         }
     }
 
     /// With the history of the files' timeline: pages must then be of a timeline that it has at their place.
     #[must_use]
-    pub const fn with_history(self, history: TimelineHistory<'h>) -> Self {
-        Self { history: Some(history), ..self }
+    pub const fn with_history(mut self, history: TimelineHistory<'h>) -> Self {
+        self.history = Some(history);
+        self
     }
 
     /// The address of the page that must come next; `None` past the last LSN.
@@ -338,8 +342,8 @@ impl<'h> RecordWalker<'h> {
         let take = usize::try_from(found).unwrap_or(usize::MAX).min(room);
         if let State::Within(mut partial) = state {
             let piece = page.get(first..first.saturating_add(take)).unwrap_or_default();
-            partial.push(piece);
-            if let Some(record) = partial.new_header() {
+            partial.push(piece, &mut self.kept);
+            if let Some(record) = partial.new_header(&self.kept) {
                 self.check_header(partial.start(), record)?;
             }
             if partial.left() > 0 {
@@ -376,7 +380,7 @@ impl<'h> RecordWalker<'h> {
                 self.check_header(lsn, record)?;
             }
             let (Some(record), Some(bytes)) = (parsed, rest.get(..total as usize)) else {
-                self.state = State::Within(Partial::new(lsn, header.timeline, total, rest));
+                self.state = State::Within(Partial::new(lsn, header.timeline, total, rest, &mut self.kept));
                 return ControlFlow::Continue(());
             };
             let mut crc = Crc32c::new();
@@ -400,10 +404,11 @@ impl<'h> RecordWalker<'h> {
         end: Lsn,
         on_record: &mut impl FnMut(&Record<'_>),
     ) -> Walked {
-        let Some(header) = partial.header() else { return ControlFlow::Continue(()) };
-        let (lsn, timeline, bytes) = (partial.start(), partial.timeline(), partial.leading_bytes());
+        let kept = self.kept.clone();
+        let Some(header) = partial.header(&kept) else { return ControlFlow::Continue(()) };
+        let (lsn, timeline, bytes) = (partial.start(), partial.timeline(), partial.leading_bytes(&kept));
         let record = Record { lsn, end, timeline, header, abandoned: None, bytes };
-        self.complete(record, partial.crc(), on_record)
+        self.complete(record, partial.crc(&kept), on_record)
     }
 
     /// Checks what can be checked of a whole record, and gives it out.

@@ -170,7 +170,7 @@ pub(crate) fn run(
                     worst = worst.max(remark.status);
                 }
             }
-            Err(failure) if failure.is_broken_pipe() => {}
+            Err(failure) if failure.is_closed_stdout() => {}
             Err(failure) => {
                 output::error(&failure);
                 worst = worst.max(failure.status());

@@ -9,6 +9,7 @@ use tde_testkit::sha256_hex;
 
 use crate::corpus::Corpus;
 use crate::tde::{spawn, tde};
+use crate::wal_encrypt::{arguments, plain_segments, text, with_wal};
 
 fn decrypt(corpus: &Corpus, files: &[&str], output: &[&str]) -> Vec<OsString> {
     let mut command: Vec<OsString> =
@@ -101,6 +102,31 @@ fn a_device_and_a_closed_pipe_are_no_errors() {
 
     let run = tde(decrypt(&corpus, &[&file.path], &["-o", "/dev/full"])).expect(2);
     assert!(run.stderr.contains("/dev/full"), "{run}");
+}
+
+#[test]
+fn a_closed_pipe_is_an_error_unless_it_is_standard_output() {
+    let (corpus, name) = with_wal();
+    let out = tempfile::tempdir().unwrap();
+    plain_segments(&corpus, out.path());
+    let plain = out.path().join(&name);
+    let fifo = out.path().join("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    for (command, segment) in [("decrypt", name.as_str()), ("encrypt", text(&plain))] {
+        let child = spawn(arguments(&corpus, command, &[segment, "-o", text(&fifo)]));
+        // There is more than a pipe takes.
+        drop(fs::File::open(&fifo).unwrap());
+        let ended = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(2), "{command}: {stderr}");
+        assert!(stderr.contains(text(&fifo)), "{command}: {stderr}");
+
+        let mut child = spawn(arguments(&corpus, command, &[segment, "-o", "-"]));
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!((ended.status.code(), &*stderr), (Some(0), ""), "{command}");
+    }
 }
 
 #[test]

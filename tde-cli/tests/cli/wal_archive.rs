@@ -106,6 +106,50 @@ fn the_end_of_the_command_is_passed_on() {
     }
 }
 
+/// The inner commands of the examples in a text, for an archive elsewhere.
+fn examples(text: &str, archive: &Path) -> Vec<String> {
+    let settings = text.split("archive_command = '").skip(1).map(|rest| rest.split('\'').next().unwrap());
+    let inner = settings.map(|setting| setting.split('"').nth(1).expect("a line for a shell"));
+    let in_one_line = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    inner
+        .map(|line| in_one_line(line).replace("%%", "%").replace("/archive", archive.to_str().unwrap()))
+        .collect()
+}
+
+#[test]
+fn the_examples_replace_nothing_and_leave_no_half_of_a_file() {
+    let (corpus, name) = with_wal();
+    let memory = memory();
+    let path = segment_path(&corpus, &name);
+    let out = tempfile::tempdir().unwrap();
+    let help = tde(["wal", "archive", "--help"]).expect(0).stdout_text();
+    let guide = fs::read_to_string(tde_testkit::workspace_root().join("docs/wal-archiving.md")).unwrap();
+    let lines = [examples(&help, out.path()), examples(&guide, out.path())].concat();
+    assert_eq!(lines.len(), 3);
+    for line in lines {
+        archive(&corpus, memory.path(), &path, &[&line]).expect(0);
+        let archived = fs::read_dir(out.path()).unwrap().map(|entry| entry.unwrap().path());
+        let archived: Vec<_> = archived.collect();
+        assert_eq!(archived.len(), 1, "{line}");
+        assert!(text(&archived[0]).contains(&name) && !text(&archived[0]).ends_with(".tmp"), "{line}");
+
+        fs::write(&archived[0], "precious").unwrap();
+        archive(&corpus, memory.path(), &path, &[&line]).expect(1);
+        assert_eq!(fs::read(&archived[0]).unwrap(), b"precious", "{line}");
+        fs::remove_file(&archived[0]).unwrap();
+
+        // It ends halfway: nothing has the segment's name.
+        let ends = line.replace("&& mv", "&& false && mv");
+        assert_ne!(ends, line);
+        archive(&corpus, memory.path(), &path, &[&ends]).expect(1);
+        let left: Vec<_> = fs::read_dir(out.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(left.len() == 1 && text(&left[0]).ends_with(".tmp"), "{left:?}");
+        archive(&corpus, memory.path(), &path, &[&line]).expect(0);
+        fs::remove_dir_all(out.path()).unwrap();
+        fs::create_dir(out.path()).unwrap();
+    }
+}
+
 #[test]
 fn files_that_are_not_segments_go_through_as_they_are() {
     let (corpus, name) = with_wal();

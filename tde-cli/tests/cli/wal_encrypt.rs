@@ -2,13 +2,14 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use tde_testkit::sha256_hex;
 
 use crate::corpus::Corpus;
 use crate::tde::{Run, tde, tde_in};
+use crate::wal_archive::memory;
 
 /// A command on the corpus's data directory, with its keys.
 pub(crate) fn wal(corpus: &Corpus, command: &str, words: &[&str]) -> Run {
@@ -189,4 +190,72 @@ fn a_key_that_is_not_at_hand_stops_it() {
     let run = tde(["wal", "encrypt", text(&data), text(&plain), "-o", text(&target)]).expect(2);
     assert!(run.stderr.contains("--keyring"), "{run}");
     assert!(!target.exists());
+}
+
+#[test]
+fn ciphertext_in_a_data_directory_is_for_those_who_may_have_the_rest_of_it() {
+    let (corpus, name) = with_wal();
+    let (out, memory) = (tempfile::tempdir().unwrap(), memory());
+    plain_segments(&corpus, out.path());
+    let plain = out.path().join(&name);
+    let history = out.path().join("00000002.history");
+    fs::write(&history, "1\t0/CED2F8\tx\n").unwrap();
+    let copy = corpus.cluster.copy_data();
+    let data = copy.path();
+    let target = data.join("pg_wal/target");
+    let encrypted = data.join("pg_wal").join(&name);
+    let run = |command: &str, words: &[&str]| {
+        let mut line = arguments(&corpus, command, words);
+        line[2] = data.into();
+        tde(line).expect(0);
+    };
+    let fetch = format!("cp {} %p", plain.display());
+    let to_keys = corpus.key_options().into_iter().map(|word| word.into_string().unwrap());
+    let to_keys: Vec<_> = to_keys.map(|word| word.replace("--", "--to-")).collect();
+    let rekeyed = |input: &Path, target: &Path| {
+        let words = ["--to", text(data), text(input), "-o", text(target), "--force"];
+        run("rekey", &[&words[..], &to_keys.iter().map(String::as_str).collect::<Vec<_>>()].concat());
+    };
+    let commands: [&dyn Fn(&Path); 4] = [
+        &|target| run("encrypt", &[text(&plain), "-o", text(target), "--force"]),
+        &|target| {
+            let words = ["--memory-dir", text(memory.path()), "--name", &name, "--path", text(target)];
+            run("restore", &[&words[..], &["--", &fetch]].concat());
+        },
+        &|target| rekeyed(&encrypted, target),
+        &|target| rekeyed(&history, target),
+    ];
+    let access = |path: &Path| {
+        let found = fs::metadata(path).unwrap();
+        (found.mode() & 0o7777, found.uid(), found.gid())
+    };
+    let (_, uid, gid) = access(out.path());
+    // Only root may give files away.
+    let owners = if uid == 0 { vec![(uid, gid), (65534, 65533)] } else { vec![(uid, gid)] };
+    for owner in owners {
+        std::os::unix::fs::chown(data, Some(owner.0), Some(owner.1)).unwrap();
+        for (mode, expected) in [(0o700, 0o600), (0o750, 0o640)] {
+            fs::set_permissions(data, fs::Permissions::from_mode(mode)).unwrap();
+            for (i, command) in commands.iter().enumerate() {
+                command(&target);
+                assert_eq!(access(&target), (expected, owner.0, owner.1), "{mode:o}, command {i}");
+                fs::remove_file(&target).unwrap();
+                let elsewhere = out.path().join("elsewhere");
+                command(&elsewhere);
+                assert_eq!(access(&elsewhere), (0o600, uid, gid), "{mode:o}, command {i}");
+                fs::remove_file(&elsewhere).unwrap();
+            }
+            // Plaintext is nobody else's, wherever it is.
+            run("decrypt", &[&name, "-o", text(&target)]);
+            assert_eq!(access(&target), (0o600, uid, gid));
+            fs::remove_file(&target).unwrap();
+        }
+    }
+
+    // WAL on another disk.
+    let disk = tempfile::tempdir().unwrap();
+    fs::rename(data.join("pg_wal"), disk.path().join("wal")).unwrap();
+    std::os::unix::fs::symlink(disk.path().join("wal"), data.join("pg_wal")).unwrap();
+    commands[0](&target);
+    assert_eq!(access(&target).0, 0o640);
 }

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::corpus::Corpus;
 use crate::tde::{Run, can_be_interrupted, tde, tde_in};
@@ -87,7 +88,6 @@ fn whatever_else_goes_wrong_stops_the_server() {
     fails("true", "there is no file at its `%p`");
     fails("mkdir %p", "not a file");
     fails(&format!("ln -s {} %p", plain.display()), "what the command left");
-    fails(&format!("head -c 8192 {} > %p", plain.display()), "bytes, but a segment");
     fails(&format!("(cat {0}; echo) > %p", plain.display()), "bytes, but a segment");
     let encrypted = corpus.data_directory().join("pg_wal").join(&name);
     fails(&format!("cp {} %p", encrypted.display()), "already");
@@ -112,6 +112,127 @@ fn whatever_else_goes_wrong_stops_the_server() {
     tde(["wal", "restore", data, "--name", "0000000100000000FFFFFFFF", "--path", target, "--", "true"])
         .expect(255);
     assert!(is_empty(out.path()));
+}
+
+#[test]
+fn a_lack_of_descriptors_stops_the_server() {
+    let (corpus, name) = with_wal();
+    let memory = memory();
+    let out = tempfile::tempdir().unwrap();
+    let line = line(&corpus, memory.path(), &name, &out.path().join("RECOVERYXLOG"), &["true"]);
+    // From too few to wait for signals up to too few to read keys.
+    for descriptors in 4..10 {
+        let ended = Command::new("/bin/sh")
+            .args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &descriptors.to_string()])
+            .arg(env!("CARGO_BIN_EXE_tde"))
+            .args(&line)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(255), "{descriptors}: {stderr}");
+        assert!(stderr.contains("tde: error: "), "{descriptors}: {stderr}");
+    }
+}
+
+#[test]
+fn a_segment_that_is_still_being_copied_is_for_the_server_to_judge() {
+    let (corpus, name) = with_wal();
+    let memory = memory();
+    let out = tempfile::tempdir().unwrap();
+    let archive = tempfile::tempdir().unwrap();
+    plain_segments(&corpus, archive.path());
+    let plain = archive.path().join(&name);
+    let target = out.path().join("RECOVERYXLOG");
+    let stored = stored(&corpus, &name);
+    for length in [0, 1, 39, 40, 8192, 100_000, stored.len() - 1] {
+        let fetch = format!("head -c {length} {} > %p", plain.display());
+        let run = restore(&corpus, memory.path(), &name, &target, &[&fetch]).expect(0);
+        assert!(run.stderr.contains(&format!("{length} bytes, but a segment has")), "{run}");
+        assert!(fs::read(&target).unwrap() == stored[..length], "{length}");
+        fs::remove_file(&target).unwrap();
+    }
+    // The beginning of something else, or of what is encrypted already.
+    let encrypted = corpus.data_directory().join("pg_wal").join(&name);
+    for command in ["head -c 8192 /dev/zero > %p", &format!("head -c 8192 {} > %p", encrypted.display())] {
+        restore(&corpus, memory.path(), &name, &target, &[command]).expect(255);
+        assert!(is_empty(out.path()), "{command}");
+    }
+
+    // Without a control file nobody knows how long it should be.
+    let data = corpus.cluster.copy_data();
+    fs::remove_file(data.path().join("global/pg_control")).unwrap();
+    let fetch = format!("head -c 8192 {} > %p", plain.display());
+    let mut line = line(&corpus, memory.path(), &name, &target, &[&fetch]);
+    line[2] = data.path().into();
+    tde(line).expect(255);
+    assert!(is_empty(out.path()));
+}
+
+/// A tmpfs of this size, until it is dropped.
+struct Mounted(tempfile::TempDir);
+
+impl Mounted {
+    /// Needs root, and a system that lets it mount.
+    fn new(size: &str) -> Option<Self> {
+        let mounted = Self(tempfile::tempdir().unwrap());
+        fs::create_dir(mounted.path()).unwrap();
+        let options = format!("size={size},mode=0700");
+        let path = mounted.path();
+        run("mount", &["-t", "tmpfs", "-o", &options, "tmpfs", text(&path)]).then_some(mounted)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("mounted")
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        run("umount", &[text(&self.path())]);
+    }
+}
+
+fn run(program: &str, arguments: &[&str]) -> bool {
+    Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
+}
+
+#[test]
+fn full_memory_is_not_a_file_that_the_archive_does_not_have() {
+    let (corpus, name) = with_wal();
+    let out = tempfile::tempdir().unwrap();
+    let archive = tempfile::tempdir().unwrap();
+    plain_segments(&corpus, archive.path());
+    let plain = archive.path().join(&name);
+    let target = out.path().join("RECOVERYXLOG");
+    let size = fs::metadata(&plain).unwrap().len();
+    let fetch = format!("touch {0}/ran && cp {1} %p", out.path().display(), plain.display());
+
+    let Some(small) = Mounted::new(&size.to_string()) else {
+        eprintln!("SKIPPED: no tmpfs can be mounted here");
+        return;
+    };
+    let run = restore(&corpus, &small.path(), &name, &target, &[&fetch]).expect(255);
+    assert!(run.stderr.contains("too few for a segment") && run.stderr.contains("--memory-dir"), "{run}");
+    assert!(is_empty(out.path()), "the command was run");
+
+    let mounted = Mounted::new(&(2 * size).to_string()).unwrap();
+    let memory = mounted.path();
+    restore(&corpus, &memory, &name, &target, &[&fetch]).expect(0);
+    fs::remove_file(&target).unwrap();
+    restore(&corpus, &memory, &name, &target, &["exit 1"]).expect(1);
+    restore(&corpus, &memory, &name, &target, &["echo half > %p; exit 2"]).expect(2);
+    // Something else takes the room meanwhile.
+    let fills = format!("cat /dev/zero > %p.other; cp {} %p", plain.display());
+    for command in ["cat /dev/zero > %p", &fills] {
+        let run = restore(&corpus, &memory, &name, &target, &[command]).expect(255);
+        assert!(run.stderr.contains("ended with status 1: 0 bytes are free"), "{run}");
+    }
+    restore(&corpus, &memory, &name, &target, &["cat /dev/zero > %p; kill -TERM $$"]).expect(143);
+    assert!(!target.exists());
+
+    // Without bounds there is nothing to compare with.
+    let unbounded = Mounted::new("0").unwrap();
+    restore(&corpus, &unbounded.path(), &name, &target, &[&fetch]).expect(0);
 }
 
 #[test]

@@ -177,3 +177,33 @@ fn a_walk_over_streams_finds_what_a_walk_over_slices_finds() {
         assert_eq!(streaming.finish(), slicing.finish());
     }
 }
+
+/// Notes where the buffers that it fills lie.
+struct Noting<R> {
+    inner: R,
+    buffers: Vec<usize>,
+}
+
+impl<R: Read> Read for Noting<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.buffers.push(buffer.as_ptr() as usize);
+        self.inner.read(buffer)
+    }
+}
+
+#[test]
+fn what_is_passed_over_goes_through_the_buffer_that_is_wiped() {
+    let mut builder = Builder::new(Major::V18, SIZE.bytes(), 4096, 3 << 20);
+    for i in 0..2000 {
+        builder.record(10, 0, 60 + i);
+    }
+    let start = WalkStart::Page(Lsn::new((3 << 20) + 55 * 4096));
+    let mut walker = RecordWalker::new(builder.layout, start, TimelineId::FIRST);
+    let (number, bytes) = builder.segments().remove(0);
+    let mut input = Noting { inner: &bytes[..], buffers: Vec::new() };
+    let mut records = 0;
+    let walked = walk_segment(&mut walker, TimelineId::FIRST, number, &mut input, |_| records += 1).unwrap();
+    assert!(records > 0, "{walked:?}");
+    let (first, last) = (input.buffers.iter().min().unwrap(), input.buffers.iter().max().unwrap());
+    assert!(last - first < 128 * 1024, "more than one buffer");
+}

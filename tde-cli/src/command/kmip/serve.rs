@@ -21,7 +21,7 @@ use tde_kmip::tls::{Identity, ServerTls};
 use crate::command::master_key::arguments::{DISK, IterationsArgs};
 use crate::command::master_key::failure::failure as master_key_failure;
 use crate::command::master_key::passphrase::{Asker, PassphraseArgs};
-use crate::failure::{Failure, Status};
+use crate::failure::{ClosedStdout, Failure, Status};
 use crate::interrupt;
 use config::Config;
 use log::LogFormat;
@@ -109,7 +109,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<Status, Failure> {
     }
     tracing::info!(%address, "listening");
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "READY {address}").and_then(|()| stdout.flush())?;
+    writeln!(stdout, "READY {address}").and_then(|()| stdout.flush()).map_err(ClosedStdout::mark)?;
     drop(stdout);
     let stopped = server.run()?;
     tracing::info!(cut_off = stopped.cut_off, "ended");

@@ -28,9 +28,14 @@ behind the `--`.
 Exit status: that of COMMAND, or 128 and the number of the signal that killed it. 1 and 2 also say \
 that the segment could not be decrypted, as for `tde wal decrypt`; the server tries again later.
 
-Examples (postgresql.conf):
-  archive_command = 'tde wal archive . --name %f --path %p -q -- cp %%p /archive/%%f'
-  archive_command = 'tde wal archive . --name %f --path %p -q -- \"gzip < %%p > /archive/%%f.gz\"'";
+COMMAND must not replace a file of the archive, nor leave half of one under its name.
+
+Examples (postgresql.conf, each in one line):
+  archive_command = 'tde wal archive . --name %f --path %p -q --
+      \"test ! -f /archive/%%f && cp %%p /archive/%%f.tmp && mv /archive/%%f.tmp /archive/%%f\"'
+  archive_command = 'tde wal archive . --name %f --path %p -q --
+      \"test ! -f /archive/%%f.gz && gzip < %%p > /archive/%%f.tmp
+      && mv /archive/%%f.tmp /archive/%%f.gz\"'";
 
 /// Run an archive command on a decrypted segment
 #[derive(Args, Debug)]

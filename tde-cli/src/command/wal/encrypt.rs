@@ -118,6 +118,7 @@ fn encrypt_segment(keys: &WalKeys, args: &EncryptArgs, job: &Job) -> Result<Done
     let mut output = job.create()?;
     let summary = file.encrypt(&keys.ranges, reader, &mut output).map_err(failed)?;
     segment::check(name, &summary, args.no_verify)?;
+    output.share_as_in(&args.cluster.data_directory)?;
     output.finish()?;
     Ok(Done::of(&summary))
 }

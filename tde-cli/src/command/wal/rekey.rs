@@ -180,6 +180,7 @@ fn rekey(keys: &Keys, args: &RekeyArgs, job: &Job) -> Result<(Action, Done), Fai
         if !args.dry_run {
             let mut output = job.create()?;
             io::copy(&mut input, &mut output)?;
+            output.share_as_in(&args.to)?;
             output.finish()?;
         }
         return Ok((Action::Copied, Done { bytes: length, ..Done::default() }));
@@ -215,6 +216,7 @@ fn rekey(keys: &Keys, args: &RekeyArgs, job: &Job) -> Result<(Action, Done), Fai
     if let Some(written) = output.written()? {
         compare(&file, to, written, &summary, name)?;
     }
+    output.share_as_in(&args.to)?;
     output.finish()?;
     Ok((action, Done::of(&summary)))
 }

@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use rustix::fs::OFlags;
-use tde_wal::SegmentPosition;
+use tde_wal::{SegmentPosition, SegmentSize};
 
 use super::segment::{self, Done, WalKeys};
 use super::wrapped::{WrappedArgs, WrappedReport, ended, is_segment, name_of};
 use crate::args::ClusterArgs;
 use crate::failure::{Failure, Status};
+use crate::inner_command::Outcome;
+use crate::memory_directory::MemoryDirectory;
 use crate::output;
 use crate::output_file::{OutputFile, Policy, Target};
 
@@ -23,6 +25,9 @@ const COMMAND: &[&str] = &["wal", "restore"];
 /// What goes wrong here is not a file that the archive does not have. A server ends recovery over statuses up to 125,
 /// and may then begin a new timeline; over others it stops (PostgreSQL 17, `RestoreArchivedFile`).
 pub(crate) const NOT_RESTORED: u8 = 255;
+
+/// What a command may need beside the segment: directory entries, and a file system's own bookkeeping.
+const ROOM_BESIDE_SEGMENT: u64 = 256 << 10;
 
 const AFTER_HELP: &str = "\
 Runs COMMAND on a path in a private directory in memory, and encrypts what it put there to PATH with \
@@ -34,9 +39,13 @@ them where they belong.
 The server replaces `%f`, `%p` and `%r` wherever they stand in `restore_command`: write `%%f` and \
 `%%p` behind the `--`.
 
+A segment that is shorter than those of the cluster, as one that is still being copied to the archive, \
+is encrypted as far as it goes: the server notices, and a standby tries again.
+
 Exit status: that of COMMAND if it fails, or 128 and the number of the signal that killed it. A \
 status of 1 to 125 tells the server that the archive does not have the file. Whatever else goes \
-wrong, keys that are not at hand and usage errors included, is 255, which stops the server.
+wrong, keys that are not at hand, full memory and usage errors included, is 255, which stops the \
+server.
 
 Example (postgresql.conf):
   restore_command = 'tde wal restore . --name %f --path %p -q -- cp /archive/%%f %%p'";
@@ -109,12 +118,21 @@ fn restore(args: &RestoreArgs) -> Result<Status, Failure> {
     let plain = directory.file(base_name);
     let command = wrapped.command(COMMAND, &name, &plain);
     report.command = command.words();
+    let without_room = || no_room(&keys, &directory).map(|failure| wrapped.advise_room(failure));
+    if let Some(failure) = without_room() {
+        return Err(failure.context(shown));
+    }
     let outcome = wrapped.run(&command)?;
     report.ended(outcome);
     if !outcome.is_success() {
+        // Before what the command left is removed.
+        let no_room = if is_absence(outcome) { without_room() } else { None };
         drop(directory);
         wrapped.report(&report, format_args!("{shown}: {}", ended(outcome)));
-        return Ok(Status::Exit(outcome.code()));
+        return match no_room {
+            Some(failure) => Err(failure.context(format!("{shown}: {}", ended(outcome)))),
+            None => Ok(Status::Exit(outcome.code())),
+        };
     }
     let done = encrypt(&keys, args, &text, open_plain(&plain, &shown)?)?;
     drop(directory);
@@ -122,6 +140,23 @@ fn restore(args: &RestoreArgs) -> Result<Status, Failure> {
     report.segment = Some(done);
     wrapped.report(&report, line);
     Ok(Status::Good)
+}
+
+/// Whether a server takes the command's end for a file that the archive does not have.
+const fn is_absence(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Exited(1..=125))
+}
+
+/// The directory cannot take the segment. A command that then fails has the status of one that found no file.
+fn no_room(keys: &WalKeys, directory: &MemoryDirectory) -> Option<Failure> {
+    let size = keys.control.as_ref().map_or(SegmentSize::MIN, |control| control.wal_segment_size);
+    let room = directory.room()?;
+    (room < size.bytes() + ROOM_BESIDE_SEGMENT).then(|| {
+        Failure::message(format!(
+            "{room} bytes are free in memory, too few for a segment of {}",
+            size.bytes()
+        ))
+    })
 }
 
 /// What the command left; it must be a file, not a link to one.
@@ -139,14 +174,29 @@ fn open_plain(plain: &Path, name: &str) -> Result<File, Failure> {
 }
 
 fn encrypt(keys: &WalKeys, args: &RestoreArgs, name: &str, plain: File) -> Result<Done, Failure> {
-    let file = keys.segment(name, Some(plain.metadata()?.len()))?;
+    let length = plain.metadata()?.len();
+    // A standby finds files that are still being copied to the archive. It drops what is too short and asks again, but
+    // shuts down over a status that stands for a failure.
+    let cut_short = keys.is_cut_short(length);
+    let file = if cut_short { keys.file(name, None)? } else { keys.segment(name, Some(length))? };
     let policy = Policy { replace: true, sync: true };
     let mut output = OutputFile::create(&Target::File(args.path.clone()), policy, None)?;
     let summary = file
         .encrypt(&keys.ranges, plain, &mut output)
         .map_err(|error| Failure::new(error).context(name.to_owned()))?;
-    segment::check(name, &summary, args.wrapped.no_verify)?;
+    if cut_short {
+        segment::check_beginning(name, &summary, args.wrapped.no_verify)?;
+    } else {
+        segment::check(name, &summary, args.wrapped.no_verify)?;
+    }
+    output.share_as_in(&args.cluster.data_directory)?;
     output.finish()?;
+    if cut_short {
+        output::warning(
+            format_args!("{name}: {length} bytes, but a segment has {}", file.name().size().bytes()),
+            Some("unless it is still being copied to the archive, copy it again, as a whole"),
+        );
+    }
     Ok(Done::of(&summary))
 }
 

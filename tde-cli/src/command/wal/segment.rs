@@ -6,8 +6,8 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use serde::Serialize;
 use tde_keyfile::postgres::ControlFile;
 use tde_keyfile::wal_file::{RekeySummary, SegmentProblem, WalFileError, WalSegmentFile};
-use tde_wal::KeyRanges;
 use tde_wal::io::PageTally;
+use tde_wal::{KeyRanges, LONG_HEADER_LEN};
 
 use crate::args::{ClusterArgs, JobsArgs};
 use crate::command::decrypt::Job;
@@ -40,13 +40,7 @@ impl WalKeys {
     /// # Errors
     /// If it is none, or its length is not that of a segment.
     pub(super) fn segment(&self, name: &str, length: Option<u64>) -> Result<WalSegmentFile, Failure> {
-        let file = WalSegmentFile::new(name, self.control.as_ref(), length).map_err(|error| {
-            let advice = match &error {
-                WalFileError::SegmentSize { .. } => "copy `global/pg_control` along, or give a whole segment",
-                _ => "say with `--name` which segment the file is",
-            };
-            Failure::new(error).advise(advice)
-        })?;
+        let file = self.file(name, length)?;
         let size = file.name().size();
         match length {
             // Before anything is read.
@@ -55,6 +49,25 @@ impl WalKeys {
             }
             _ => Ok(file),
         }
+    }
+
+    /// The segment of this name, of which there may be less than all.
+    ///
+    /// # Errors
+    /// If it is none, or neither the control file nor its length tells the segment size.
+    pub(super) fn file(&self, name: &str, length: Option<u64>) -> Result<WalSegmentFile, Failure> {
+        WalSegmentFile::new(name, self.control.as_ref(), length).map_err(|error| {
+            let advice = match &error {
+                WalFileError::SegmentSize { .. } => "copy `global/pg_control` along, or give a whole segment",
+                _ => "say with `--name` which segment the file is",
+            };
+            Failure::new(error).advise(advice)
+        })
+    }
+
+    /// Whether a file of this length is cut short: the control file says how long segments are.
+    pub(super) fn is_cut_short(&self, length: u64) -> bool {
+        self.control.as_ref().is_some_and(|control| length < control.wal_segment_size.bytes())
     }
 
     /// Says so if nothing is encrypted here.
@@ -95,6 +108,19 @@ pub(super) fn check(name: &str, summary: &RekeySummary, no_verify: bool) -> Resu
             Err(problem(name, found, "is it of this cluster, and under these keys? `--no-verify` insists"))
         }
     }
+}
+
+/// The same for the beginning of a segment, whose length is for the server to judge.
+///
+/// # Errors
+/// What is wrong with the pages that are there.
+pub(super) fn check_beginning(name: &str, summary: &RekeySummary, no_verify: bool) -> Result<(), Failure> {
+    if summary.rekeyed.bytes < LONG_HEADER_LEN as u64 {
+        return Ok(());
+    }
+    let mut as_if_whole = *summary;
+    as_if_whole.rekeyed.bytes = summary.segment_size.bytes();
+    check(name, &as_if_whole, no_verify)
 }
 
 /// One input and what was done with it.
@@ -174,7 +200,7 @@ pub(super) fn work(
         let (action, done) = match done {
             Ok(done) => done,
             Err(failure) => {
-                if !failure.is_broken_pipe() {
+                if !failure.is_closed_stdout() {
                     output::error(&failure);
                     status = status.max(failure.status());
                 }

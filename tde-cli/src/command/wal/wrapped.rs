@@ -87,6 +87,12 @@ impl WrappedArgs {
         crate::memory_directory::MemoryDirectory::create(&self.memory_dir, self.allow_disk)
     }
 
+    /// Says which file system has too little room.
+    pub(super) fn advise_room(&self, failure: Failure) -> Failure {
+        let directory = self.memory_dir.display();
+        failure.advise(format!("make room in {directory}, or name a larger tmpfs with `--memory-dir`"))
+    }
+
     /// Where the file would be in a dry run.
     pub(super) fn memory_path(&self, name: &Path) -> PathBuf {
         self.memory_dir.join("tde-wal-XXXXXX").join(name)
