@@ -367,6 +367,19 @@ fn a_file_replaced_while_it_is_read_is_noticed() {
     }
 }
 
+/// Where syncfs(2) says little, each file is made durable by itself.
+#[cfg(target_os = "linux")]
+#[test]
+fn only_file_systems_known_to_sync_as_a_whole_are() {
+    assert!(DISK.file_system_sync(Path::new("/proc")).unwrap().is_none());
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() && DISK.is_memory(memory).unwrap() {
+        DISK.file_system_sync(memory).unwrap().expect("Linux 5.8 or newer").sync().unwrap();
+    } else {
+        eprintln!("SKIPPED: /dev/shm is no memory file system here");
+    }
+}
+
 /// Thousands of files in one go; the wall time is for the reader of the log.
 #[test]
 fn many_files_are_changed_together_on_a_real_disk() {

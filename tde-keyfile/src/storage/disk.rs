@@ -86,10 +86,8 @@ impl Storage for DiskStorage {
 
     #[cfg(target_os = "linux")]
     fn is_memory(&self, directory: &Path) -> io::Result<bool> {
-        // f_type of statfs(2): TMPFS_MAGIC and RAMFS_MAGIC of linux/magic.h. The field's width differs between
-        // architectures.
-        let kind = rustix::fs::statfs(directory)?.f_type as u64 & 0xffff_ffff;
-        Ok(kind == 0x0102_1994 || kind == 0x8584_58f6)
+        let kind = file_system_kind(&rustix::fs::statfs(directory)?);
+        Ok(kind == TMPFS_MAGIC || kind == RAMFS_MAGIC)
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -108,7 +106,9 @@ impl Storage for DiskStorage {
         if !linux_at_least(5, 8) {
             return Ok(None);
         }
-        Ok(Some(Box::new(DiskFileSystem(open_directory(directory)?))))
+        let directory = open_directory(directory)?;
+        let kind = file_system_kind(&rustix::fs::fstatfs(&directory)?);
+        Ok(syncs_as_a_whole(kind).then(|| Box::new(DiskFileSystem(directory)) as Box<dyn FileSystemSync>))
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -198,6 +198,29 @@ impl FileSystemSync for DiskFileSystem {
     fn sync(&mut self) -> io::Result<()> {
         Ok(rustix::fs::syncfs(&self.0)?)
     }
+}
+
+#[cfg(target_os = "linux")]
+const TMPFS_MAGIC: u64 = 0x0102_1994;
+#[cfg(target_os = "linux")]
+const RAMFS_MAGIC: u64 = 0x8584_58f6;
+
+/// `f_type` of statfs(2), a number of linux/magic.h. The field's width differs between architectures.
+#[cfg(target_os = "linux")]
+fn file_system_kind(stat: &rustix::fs::StatFs) -> u64 {
+    stat.f_type as u64 & 0xffff_ffff
+}
+
+/// Whether syncfs(2) of this file system reaches the disk and reports errors. Not so where it succeeds without
+/// passing on that it was asked, as FUSE does for most servers, or depends on layers beneath; of others it is not known.
+#[cfg(target_os = "linux")]
+const fn syncs_as_a_whole(kind: u64) -> bool {
+    const EXT: u64 = 0xef53;
+    const XFS: u64 = 0x5846_5342;
+    const BTRFS: u64 = 0x9123_683e;
+    const F2FS: u64 = 0xf2f5_2010;
+    const ZFS: u64 = 0x2fc1_2fc1;
+    matches!(kind, EXT | XFS | BTRFS | F2FS | ZFS | TMPFS_MAGIC)
 }
 
 fn open_directory(path: &Path) -> io::Result<File> {
