@@ -14,7 +14,7 @@ use tde_wal::{
 use super::finding::{Cause, Place, Problem, Severity};
 use super::run::Run;
 use super::wal_keys::{WalRangeKeys, is_valid};
-use super::wal_walk::{Requirement, Walk};
+use super::wal_walk::{Recycled, Requirement, Walk};
 use crate::cluster::Cluster;
 use crate::file::read_bounded;
 use crate::postgres::{ClusterState, ControlFile};
@@ -191,8 +191,12 @@ impl Wal {
         {
             requirement.reach(switch.min(end));
         }
-        // Behind a switch, an ancestor's segments may be what was kept for later use.
-        requirement.may_be_recycled = switch.is_some_and(|switch| start >= switch);
+        // Segments kept for later use follow those with WAL: of an ancestor, they lie behind the switch.
+        requirement.recycled = match switch {
+            Some(switch) if start >= switch => Recycled::Possible,
+            None if control.is_some() => Recycled::Unknown,
+            _ => Recycled::No,
+        };
         let Some(control) = control else { return requirement };
         if timeline == control.timeline {
             if (start..end).contains(&control.checkpoint) {
@@ -203,9 +207,9 @@ impl Wal {
             if control.checkpoint > start {
                 requirement.reach(control.checkpoint.min(end));
             }
+            let behind = start > control.checkpoint;
+            requirement.recycled = if behind { Recycled::Possible } else { Recycled::No };
         }
-        // Segments kept for later use follow those with WAL.
-        requirement.may_be_recycled = timeline != control.timeline || start > control.checkpoint;
         if timeline == control.min_recovery_timeline && control.min_recovery_point > start {
             requirement.reach(control.min_recovery_point.min(end));
         }
