@@ -1,9 +1,10 @@
 //! Reading whole files of bounded size.
 
+use alloc::string::{String, ToString as _};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::{error, fmt};
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -52,6 +53,14 @@ impl FileError {
         &self.kind
     }
 
+    /// What went wrong, for those who name the file themselves and have no place for a source.
+    pub(crate) fn reason(&self) -> String {
+        match &self.kind {
+            FileErrorKind::Io(error) => error.to_string(),
+            kind => kind.to_string(),
+        }
+    }
+
     /// Whether the file is absent, rather than unreadable.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
@@ -61,14 +70,19 @@ impl FileError {
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.path.display())?;
-        match &self.kind {
-            FileErrorKind::Io(_) => f.write_str("the file cannot be read"),
-            FileErrorKind::NotAFile => f.write_str("not a regular file"),
-            FileErrorKind::TooLarge { size, limit } => {
+        write!(f, "{}: {}", self.path.display(), self.kind)
+    }
+}
+
+impl fmt::Display for FileErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(_) => f.write_str("the file cannot be read"),
+            Self::NotAFile => f.write_str("not a regular file"),
+            Self::TooLarge { size, limit } => {
                 write!(f, "{size} bytes, more than the limit of {limit}")
             }
-            FileErrorKind::Changed => f.write_str("the file changed while it was read"),
+            Self::Changed => f.write_str("the file changed while it was read"),
         }
     }
 }
@@ -88,11 +102,11 @@ impl error::Error for FileError {
 pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     let failed = |kind| FileError::new(path, kind);
     let io_failed = |error| failed(FileErrorKind::Io(error));
-    // Asked before opening: opening a pipe would wait for its other end.
+    // Asked before opening: opening a device may do something.
     if !std::fs::metadata(path).map_err(io_failed)?.is_file() {
         return Err(failed(FileErrorKind::NotAFile));
     }
-    let mut file = File::open(path).map_err(io_failed)?;
+    let mut file = open(path).map_err(io_failed)?;
     let metadata = file.metadata().map_err(io_failed)?;
     if !metadata.is_file() {
         return Err(failed(FileErrorKind::NotAFile));
@@ -134,9 +148,34 @@ pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, FileError
     }
 }
 
+/// A pipe put in the file's place since it was looked at must not make us wait for its other end.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(all(feature = "write", unix))]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed());
+    }
+    options.open(path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(all(feature = "write", unix))]
+    #[test]
+    fn a_pipe_is_opened_without_waiting_and_not_read() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pipe");
+        mknodat(CWD, &path, FileType::Fifo, Mode::RWXU, 0).unwrap();
+        assert!(!open(&path).unwrap().metadata().unwrap().is_file());
+        let error = read_bounded(&path, 100).unwrap_err();
+        assert!(matches!(error.kind(), FileErrorKind::NotAFile));
+    }
 
     #[test]
     fn a_file_is_read_up_to_the_limit_and_not_beyond() {

@@ -118,6 +118,13 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// Those of the operating system.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
+    /// Gives a file another name in the same directory, atomically and only if nothing has that name.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] if the name is taken, and those of the operating system: also where the
+    /// file system cannot tell in the same step.
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()>;
+
     /// Removes a file's name.
     ///
     /// # Errors

@@ -48,9 +48,8 @@ mod wal_walk;
 
 use alloc::boxed::Box;
 use alloc::string::ToString;
+use alloc::vec::Vec;
 use core::time::Duration;
-use std::fs;
-use std::io;
 use std::thread;
 
 pub use finding::{Cause, Finding, IvEvidence, Note, Place, Problem, Severity};
@@ -62,6 +61,7 @@ pub(crate) use inventory::Inventory;
 pub(crate) use page::{is_plaintext, looks_random};
 
 use crate::cluster::Cluster;
+use crate::file::{FileError, read_bounded};
 use crate::postgres::{
     BackupLabel, ClusterState, ControlFile, ControlFileError, PostmasterPid, TablespaceVersion,
 };
@@ -73,6 +73,9 @@ use relation::{LookedAt, PageRules, SegmentFile};
 use run::Run;
 use scan::Scan;
 use wal::Wal;
+
+/// Longest `pg_control`, `backup_label` and `postmaster.pid` that are read.
+const MAX_SMALL_FILE: u64 = 64 << 10;
 
 /// What to verify, and how much to tell.
 #[derive(Debug, Clone)]
@@ -157,9 +160,9 @@ fn verify_with(
 fn read_control_file(run: &mut Run<'_>) -> Option<ControlFile> {
     let path = run.data_directory.join(ControlFile::PATH);
     for attempt in 0..4 {
-        let bytes = match fs::read(&path) {
+        let bytes = match read_bounded(&path, MAX_SMALL_FILE) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(error) if error.is_not_found() => {
                 run.note(
                     ControlFile::PATH,
                     "absent: pages of 8192 bytes in segments of 131072 pages are assumed, checksums are not \
@@ -168,8 +171,7 @@ fn read_control_file(run: &mut Run<'_>) -> Option<ControlFile> {
                 return None;
             }
             Err(error) => {
-                let problem = Problem::Unreadable { error: error.to_string() };
-                run.finding(ControlFile::PATH.to_string(), Place::File, problem, Cause::Unknown);
+                unreadable(run, ControlFile::PATH, &error);
                 return None;
             }
         };
@@ -196,11 +198,40 @@ fn read_control_file(run: &mut Run<'_>) -> Option<ControlFile> {
     None
 }
 
+fn unreadable(run: &mut Run<'_>, file: &str, error: &FileError) {
+    let problem = Problem::Unreadable { error: error.reason() };
+    run.finding(file.to_string(), Place::File, problem, Cause::Unknown);
+}
+
+/// A small file whose presence alone says something.
+enum Small {
+    Absent,
+    Present(Vec<u8>),
+    /// Which was told of.
+    Unreadable,
+}
+
+fn read_small(run: &mut Run<'_>, name: &str) -> Small {
+    match read_bounded(&run.data_directory.join(name), MAX_SMALL_FILE) {
+        Ok(bytes) => Small::Present(bytes),
+        Err(error) if error.is_not_found() => Small::Absent,
+        Err(error) => {
+            unreadable(run, name, &error);
+            Small::Unreadable
+        }
+    }
+}
+
 fn page_rules(run: &mut Run<'_>, control: Option<&ControlFile>) -> PageRules {
-    let read = |name: &str| fs::read(run.data_directory.join(name)).ok();
-    let label = read(BackupLabel::PATH);
-    let running = read(PostmasterPid::PATH).is_some();
-    let replayed_from = label.and_then(|label| BackupLabel::parse(&label)).map(|label| label.start);
+    let label = read_small(run, BackupLabel::PATH);
+    let process = read_small(run, PostmasterPid::PATH);
+    // Only then is the last checkpoint the end of WAL.
+    let at_rest = matches!((&label, &process), (Small::Absent, Small::Absent));
+    let running = matches!(process, Small::Present(_));
+    let replayed_from = match label {
+        Small::Present(label) => BackupLabel::parse(&label).map(|label| label.start),
+        _ => None,
+    };
     if let Some(start) = replayed_from {
         run.note(
             BackupLabel::PATH,
@@ -220,7 +251,7 @@ fn page_rules(run: &mut Run<'_>, control: Option<&ControlFile>) -> PageRules {
     PageRules {
         geometry: control.map_or_else(RelationGeometry::default, RelationGeometry::from),
         checksums: control.is_some_and(ControlFile::has_data_checksums),
-        last_lsn: shut_down.filter(|_| replayed_from.is_none() && !running).map(|control| control.checkpoint),
+        last_lsn: shut_down.filter(|_| at_rest).map(|control| control.checkpoint),
         replayed_from,
     }
 }

@@ -253,6 +253,42 @@ fn an_error_at_every_call_leaves_old_or_new() {
     }
 }
 
+/// Its journal is all that tells how to complete the change.
+#[test]
+fn a_writer_whose_change_was_interrupted_writes_nothing_more() {
+    fn open(storage: &dyn Storage) -> Writer<'_> {
+        Writer::open(storage, Path::new(ROOT), HOME, "test").unwrap()
+    }
+    let scenario = scenario("replace two");
+    let mut interrupted = 0;
+    for fail_at in 0.. {
+        let storage = FailingStorage::new(scenario.storage());
+        let writer = open(&storage);
+        storage.fail_at(fail_at, Fault::Device, Persistence::Once);
+        let result = writer.apply(scenario.plan());
+        let failed = storage.calls() > fail_at;
+        storage.heal();
+        if matches!(result, Err(Error::Interrupted { .. })) {
+            interrupted += 1;
+            let before = storage.inner().files();
+            let one = ("pg_tde/3_keys", None, NEW);
+            for files in [&[one][..], &[one, ("pg_tde/4_keys", None, NEW)]] {
+                let another = writer.apply(Scenario::new("another", files).plan());
+                assert!(matches!(another, Err(Error::Unfinished { .. })), "at {fail_at}: {another:?}");
+            }
+            assert_eq!(storage.inner().files(), before, "at {fail_at}");
+            drop(writer);
+            let next = open(&storage);
+            assert_eq!(storage.inner().files(), scenario.new_files(), "at {fail_at}");
+            next.apply(Scenario::new("another", &[one]).plan()).unwrap();
+        }
+        if !failed {
+            break;
+        }
+    }
+    assert!(interrupted > 3, "{interrupted}");
+}
+
 /// An error that does not say otherwise means that the files themselves are as they were, even before recovery.
 fn assert_old_but_for_leftovers(
     scenario: &Scenario,

@@ -287,17 +287,25 @@ fn a_link_to_a_directory_of_another_user_is_not_written_through() {
     assert!(names(elsewhere.path()).is_empty());
 }
 
-/// Replaces the file once, at a chosen moment of its being read.
+/// When [`Meddling`] does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    BeforeOpen,
+    AfterOpen,
+    BeforeRename,
+}
+
+/// Replaces the file once, at a chosen moment of its being read or written.
 #[derive(Debug)]
 struct Meddling {
-    at_open: bool,
+    moment: Moment,
     done: AtomicBool,
     with: &'static [u8],
 }
 
 impl Meddling {
-    fn meddle(&self, path: &Path) {
-        if !self.done.swap(true, Ordering::Relaxed) {
+    fn meddle(&self, now: Moment, path: &Path) {
+        if now == self.moment && !self.done.swap(true, Ordering::Relaxed) {
             let other = path.with_extension("other");
             fs::write(&other, self.with).unwrap();
             fs::rename(other, path).unwrap();
@@ -310,12 +318,9 @@ impl Storage for Meddling {
         DISK.stat(path)
     }
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadHandle>> {
-        if self.at_open {
-            self.meddle(path);
-            return DISK.open(path);
-        }
+        self.meddle(Moment::BeforeOpen, path);
         let handle = DISK.open(path);
-        self.meddle(path);
+        self.meddle(Moment::AfterOpen, path);
         handle
     }
     fn list(&self, directory: &Path) -> io::Result<Vec<OsString>> {
@@ -328,7 +333,12 @@ impl Storage for Meddling {
         DISK.create_directory(path, access)
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.meddle(Moment::BeforeRename, to);
         DISK.rename(from, to)
+    }
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.meddle(Moment::BeforeRename, to);
+        DISK.rename_new(from, to)
     }
     fn remove(&self, path: &Path) -> io::Result<()> {
         DISK.remove(path)
@@ -355,15 +365,40 @@ impl Storage for Meddling {
 
 #[test]
 fn a_file_replaced_while_it_is_read_is_noticed() {
-    for at_open in [false, true] {
+    for moment in [Moment::BeforeOpen, Moment::AfterOpen] {
         for with in [&b"old"[..], b"longer than before", b""] {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("1_keys");
             fs::write(&path, "old").unwrap();
-            let storage = Meddling { at_open, done: AtomicBool::new(false), with };
+            let storage = Meddling { moment, done: AtomicBool::new(false), with };
             assert!(matches!(read_file(&storage, &path, 100), Err(Error::ChangedWhileRead { .. })));
             assert_eq!(read_file(&storage, &path, 100).unwrap().bytes(), with);
         }
+    }
+}
+
+/// Whoever makes a key file holds no lock.
+#[test]
+fn of_two_that_make_a_file_the_second_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("key");
+    let storage = Meddling { moment: Moment::BeforeRename, done: AtomicBool::new(false), with: b"first" };
+    let made = replace_file(&storage, &path, Before::Absent, b"second", NewFileAccess::Private);
+    assert!(matches!(&made, Err(Error::Exists { path: named }) if *named == path), "{made:?}");
+    assert_eq!(fs::read(&path).unwrap(), b"first");
+    assert_eq!(names(directory.path()), ["key"]);
+}
+
+/// Where syncfs(2) says little, each file is made durable by itself.
+#[cfg(target_os = "linux")]
+#[test]
+fn only_file_systems_known_to_sync_as_a_whole_are() {
+    assert!(DISK.file_system_sync(Path::new("/proc")).unwrap().is_none());
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() && DISK.is_memory(memory).unwrap() {
+        DISK.file_system_sync(memory).unwrap().expect("Linux 5.8 or newer").sync().unwrap();
+    } else {
+        eprintln!("SKIPPED: /dev/shm is no memory file system here");
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::Path;
 use copy::Copy;
 use proptest::prelude::*;
 use tde_keyfile::cluster::Cluster;
-use tde_keyfile::verify::{VerifyOptions, verify};
+use tde_keyfile::verify::{Finding, Problem, VerifyOptions, verify};
 use tde_testkit::{recorded_clusters, sha256_hex};
 
 fn files_below(directory: &Path, found: &mut Vec<std::path::PathBuf>) {
@@ -23,6 +23,31 @@ fn files_below(directory: &Path, found: &mut Vec<std::path::PathBuf>) {
             found.push(path);
         }
     }
+}
+
+/// Each is as good as unknown, but not absent.
+#[cfg(unix)]
+#[test]
+fn small_files_that_cannot_be_read_are_findings() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let recorded = recorded_clusters();
+    let copy = Copy::of(recorded.iter().find(|recorded| recorded.name.ends_with("-excerpt")).unwrap());
+    std::fs::create_dir(copy.path("backup_label")).unwrap();
+    std::fs::File::create(copy.path("postmaster.pid")).unwrap().set_len((64 << 10) + 1).unwrap();
+    std::fs::create_dir_all(copy.path("pg_wal")).unwrap();
+    std::fs::File::create(copy.path("pg_wal/00000009.history")).unwrap().set_len((1 << 20) + 1).unwrap();
+    let findings = |copy: &Copy| -> Vec<String> {
+        let report = copy.verify();
+        let unreadable = |finding: &Finding| matches!(finding.problem, Problem::Unreadable { .. });
+        report.findings.into_iter().filter(unreadable).map(|finding| finding.file).collect()
+    };
+    let small = ["backup_label", "postmaster.pid", "pg_wal/00000009.history"];
+    assert_eq!(findings(&copy), small);
+    // A pipe's other end is not waited for.
+    let control = copy.path("global/pg_control");
+    let _ = std::fs::remove_file(&control);
+    mknodat(CWD, &control, FileType::Fifo, Mode::RWXU, 0).unwrap();
+    assert_eq!(findings(&copy)[0], "global/pg_control");
 }
 
 #[derive(Debug, Clone)]

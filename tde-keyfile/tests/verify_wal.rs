@@ -256,6 +256,30 @@ fn segments_kept_for_later_use_are_no_findings() {
 }
 
 #[test]
+fn another_timeline_of_which_nothing_can_be_read_is_not_passed_over() {
+    let Some(copy) = copy_of("C") else { return };
+    let names: Vec<String> = std::fs::read_dir(copy.path("pg_wal"))
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().into_string().ok())
+        .collect();
+    let mut old: Vec<_> =
+        names.iter().filter(|name| name.len() == 24 && name.starts_with("00000001")).collect();
+    old.sort();
+    for name in &old {
+        copy.edit(&format!("pg_wal/{name}"), |bytes| bytes.iter_mut().for_each(|byte| *byte ^= 0x5A));
+    }
+    let first = format!("pg_wal/{}", old[0]);
+    // The history of the new timeline tells that the old one reaches into these segments ...
+    let report = copy.verify();
+    assert!(report.findings.iter().any(|finding| finding.file == first), "{:?}", report.notes);
+    // ... and without it nothing does.
+    copy.remove("pg_wal/00000002.history");
+    let report = copy.verify();
+    let told = report.notes.iter().any(|note| note.file == first && note.text.contains("could be checked"));
+    assert!(told, "{:?}", report.notes);
+}
+
+#[test]
 fn both_sides_of_a_promotion_must_be_whole() {
     let Some(copy) = copy_of("C") else { return };
     // The old timeline up to the switch at 0/CED2F8 ...

@@ -63,6 +63,22 @@ impl Storage for DiskStorage {
         fs::rename(from, to)
     }
 
+    #[cfg(target_os = "linux")]
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            // The file system does not know the flag.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => link_and_remove(from, to),
+            renamed => Ok(renamed?),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        link_and_remove(from, to)
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
     }
@@ -86,10 +102,8 @@ impl Storage for DiskStorage {
 
     #[cfg(target_os = "linux")]
     fn is_memory(&self, directory: &Path) -> io::Result<bool> {
-        // f_type of statfs(2): TMPFS_MAGIC and RAMFS_MAGIC of linux/magic.h. The field's width differs between
-        // architectures.
-        let kind = rustix::fs::statfs(directory)?.f_type as u64 & 0xffff_ffff;
-        Ok(kind == 0x0102_1994 || kind == 0x8584_58f6)
+        let kind = file_system_kind(&rustix::fs::statfs(directory)?);
+        Ok(kind == TMPFS_MAGIC || kind == RAMFS_MAGIC)
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -108,7 +122,9 @@ impl Storage for DiskStorage {
         if !linux_at_least(5, 8) {
             return Ok(None);
         }
-        Ok(Some(Box::new(DiskFileSystem(open_directory(directory)?))))
+        let directory = open_directory(directory)?;
+        let kind = file_system_kind(&rustix::fs::fstatfs(&directory)?);
+        Ok(syncs_as_a_whole(kind).then(|| Box::new(DiskFileSystem(directory)) as Box<dyn FileSystemSync>))
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -200,6 +216,37 @@ impl FileSystemSync for DiskFileSystem {
     }
 }
 
+#[cfg(target_os = "linux")]
+const TMPFS_MAGIC: u64 = 0x0102_1994;
+#[cfg(target_os = "linux")]
+const RAMFS_MAGIC: u64 = 0x8584_58f6;
+
+/// `f_type` of statfs(2), a number of linux/magic.h. The field's width differs between architectures.
+#[cfg(target_os = "linux")]
+fn file_system_kind(stat: &rustix::fs::StatFs) -> u64 {
+    stat.f_type as u64 & 0xffff_ffff
+}
+
+/// Whether syncfs(2) of this file system reaches the disk and reports errors. Not so where it succeeds without
+/// passing on that it was asked, as FUSE does for most servers, or depends on layers beneath; of others it is not known.
+#[cfg(target_os = "linux")]
+const fn syncs_as_a_whole(kind: u64) -> bool {
+    const EXT: u64 = 0xef53;
+    const XFS: u64 = 0x5846_5342;
+    const BTRFS: u64 = 0x9123_683e;
+    const F2FS: u64 = 0xf2f5_2010;
+    const ZFS: u64 = 0x2fc1_2fc1;
+    matches!(kind, EXT | XFS | BTRFS | F2FS | ZFS | TMPFS_MAGIC)
+}
+
+/// A link never takes the place of a file.
+fn link_and_remove(from: &Path, to: &Path) -> io::Result<()> {
+    fs::hard_link(from, to)?;
+    // The file has its name. If it keeps the temporary one too, the next writer sweeps that.
+    let _ = fs::remove_file(from);
+    Ok(())
+}
+
 fn open_directory(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags(OFlags::DIRECTORY)).open(path)
 }
@@ -267,4 +314,30 @@ fn linux_at_least(major: u32, minor: u32) -> bool {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
     let mut next = || numbers.next().and_then(Result::ok).unwrap_or(0);
     (next(), next()) >= (major, minor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_name_takes_no_other_files_place_with_and_without_the_file_systems_help() {
+        let ways: [fn(&Path, &Path) -> io::Result<()>; 2] =
+            [|from, to| DiskStorage::new().rename_new(from, to), link_and_remove];
+        for rename_new in ways {
+            let directory = tempfile::tempdir().unwrap();
+            let (from, to) = (directory.path().join("from"), directory.path().join("to"));
+            fs::write(&from, "new").unwrap();
+            fs::write(&to, "old").unwrap();
+            assert_eq!(rename_new(&from, &to).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!((fs::read(&from).unwrap(), fs::read(&to).unwrap()), (b"new".into(), b"old".into()));
+            fs::remove_file(&to).unwrap();
+            std::os::unix::fs::symlink("nowhere", &to).unwrap();
+            assert_eq!(rename_new(&from, &to).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+            fs::remove_file(&to).unwrap();
+            rename_new(&from, &to).unwrap();
+            assert_eq!(fs::read(&to).unwrap(), b"new");
+            assert!(!from.exists());
+        }
+    }
 }

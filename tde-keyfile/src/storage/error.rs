@@ -180,6 +180,16 @@ pub enum Error {
         #[source]
         source: Box<Error>,
     },
+    /// An earlier change of the same writer is recorded and not in place.
+    #[error(
+        "the change recorded in {} is not completed yet, so nothing else was written; run any command that writes \
+         here to complete it",
+        path.display()
+    )]
+    Unfinished {
+        /// The journal.
+        path: PathBuf,
+    },
     /// The new file is in place but may not survive a crash of the machine.
     #[error("{} was replaced, but the system could not make that durable", path.display())]
     NotDurable {

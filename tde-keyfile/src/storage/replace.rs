@@ -1,6 +1,7 @@
 //! One file, replaced atomically and durably.
 
 use alloc::boxed::Box;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::journal::temporary_name;
@@ -14,7 +15,8 @@ use super::{ContentHash, Error, Operation, Storage};
 ///
 /// The content is written to a temporary file in the same directory, made durable, and renamed; then the
 /// directory is made durable. Owner, group and mode of an existing file are kept. Two programs that replace the
-/// same file do not damage it, but the later one wins: use [`Writer`](super::Writer) to exclude each other.
+/// same file do not damage it, but the later one wins: use [`Writer`](super::Writer) to exclude each other. Of two
+/// that make it ([`Before::Absent`]) one does, and the other is told.
 ///
 /// # Errors
 /// [`Error::Exists`], [`Error::ChangedSincePlanned`] if the file is not as `before` says; [`Error::NotRegular`];
@@ -33,8 +35,16 @@ pub fn replace_file(
     let hash = stage(storage, &temporary, access, Durability::Now, |output| {
         output.write_all(content).map_err(Error::io(Operation::Write, &temporary))
     })?;
-    let renamed = check_unchanged(storage, path, seen.as_ref())
-        .and_then(|()| storage.rename(&temporary, path).map_err(Error::io(Operation::Rename, path)));
+    let renamed = if seen.is_some() {
+        check_unchanged(storage, path, seen.as_ref())
+            .and_then(|()| storage.rename(&temporary, path).map_err(Error::io(Operation::Rename, path)))
+    } else {
+        // One who makes the same file at the same time holds no lock, and may have put a key into it by now.
+        storage.rename_new(&temporary, path).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => Error::Exists { path: PathBuf::from(path) },
+            _ => Error::io(Operation::Rename, path)(error),
+        })
+    };
     if let Err(error) = renamed {
         let _ = storage.remove(&temporary);
         return Err(error);

@@ -3,7 +3,9 @@
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::format;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -37,6 +39,8 @@ pub struct Writer<'s> {
     root: PathBuf,
     home: PathBuf,
     recovery: Recovery,
+    /// A change was recorded that may not be in place; the next writer completes it.
+    interrupted: AtomicBool,
     _lock: Box<dyn Send + Sync>,
 }
 
@@ -101,7 +105,8 @@ impl<'s> Writer<'s> {
             Lock::Taken(holder) => return Err(Error::Locked { path, holder }),
         };
         let recovery = recover(storage, root, &home)?;
-        Ok(Self { storage, root: root.to_path_buf(), home, recovery, _lock: lock })
+        let interrupted = AtomicBool::new(false);
+        Ok(Self { storage, root: root.to_path_buf(), home, recovery, interrupted, _lock: lock })
     }
 
     /// What was left by an earlier writer.
@@ -131,7 +136,7 @@ impl<'s> Writer<'s> {
     ///
     /// # Errors
     /// Any: nothing was changed. Except for [`Error::Interrupted`]: the change is recorded, and the next writer
-    /// will complete it; and [`Error::NotDurable`]: the only file of the plan has its new content, but after a
+    /// will complete it, while this one refuses any other ([`Error::Unfinished`]); and [`Error::NotDurable`]: the only file of the plan has its new content, but after a
     /// crash of the machine it may have the old one.
     pub fn apply(&self, plan: Plan) -> Result<Applied, Error> {
         self.apply_if(plan, &|| Ok(()))
@@ -145,6 +150,9 @@ impl<'s> Writer<'s> {
     pub fn apply_if(&self, plan: Plan, still: &dyn Fn() -> Result<(), Error>) -> Result<Applied, Error> {
         plan.check()?;
         let files = plan.changes().iter().map(|change| change.path.clone()).collect();
+        if !plan.changes().is_empty() {
+            self.ensure_finished()?;
+        }
         let new_files = plan.new_files();
         for directory in self.directories(&plan) {
             self.make_directory(&directory)?;
@@ -159,9 +167,28 @@ impl<'s> Writer<'s> {
                 still()?;
                 replace_file(self.storage, &self.root.join(path), *before, content, new_files)?;
             }
-            _ => self.apply_journalled(plan, still)?,
+            _ => self.apply_journalled(plan, still).inspect_err(|error| {
+                if matches!(error, Error::Interrupted { .. }) {
+                    self.interrupted.store(true, Ordering::Relaxed);
+                }
+            })?,
         }
         Ok(Applied { files })
+    }
+
+    /// Another change would put its journal in the place of the one that is needed to complete the last, or change
+    /// files under it.
+    fn ensure_finished(&self) -> Result<(), Error> {
+        let path = self.home.join(JOURNAL_NAME);
+        // Even if the journal is gone: its removal may not be durable.
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Err(Error::Unfinished { path });
+        }
+        match self.storage.stat(&path) {
+            Ok(_) => Err(Error::Unfinished { path }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(Error::io(Operation::Stat, &path)(error)),
+        }
     }
 
     fn apply_journalled(&self, plan: Plan, still: &dyn Fn() -> Result<(), Error>) -> Result<(), Error> {
@@ -182,8 +209,17 @@ impl<'s> Writer<'s> {
                 })
                 .collect(),
         };
-        let staged = self.write_journal(&journal).map_err(|(error, _)| error).and_then(|()| {
-            let seen = self.stage_all(plan, &mut journal)?;
+        let recorded = match self.write_journal(&journal, Before::Absent) {
+            Ok(hash) => hash,
+            Err((error, in_place)) => {
+                // Nothing is staged yet, and a journal that is not ours is not ours to remove.
+                if in_place {
+                    self.undo(&journal);
+                }
+                return Err(error);
+            }
+        };
+        let staged = self.stage_all(plan, &mut journal).and_then(|seen| {
             for (entry, seen) in journal.entries.iter().zip(&seen) {
                 check_unchanged(self.storage, &self.root.join(&entry.path), seen.as_ref())?;
             }
@@ -195,8 +231,8 @@ impl<'s> Writer<'s> {
         }
         journal.phase = Phase::Committed;
         let interrupted = |source| Error::Interrupted { source: Box::new(source) };
-        match self.write_journal(&journal) {
-            Ok(()) => {}
+        match self.write_journal(&journal, Before::Content(recorded)) {
+            Ok(_) => {}
             Err((error, false)) => {
                 self.undo(&journal);
                 return Err(error);
@@ -320,23 +356,20 @@ impl<'s> Writer<'s> {
     }
 
     /// Writes the journal durably; an error tells whether the new one may be in place.
-    fn write_journal(&self, journal: &Journal) -> Result<(), (Error, bool)> {
+    fn write_journal(&self, journal: &Journal, before: Before) -> Result<ContentHash, (Error, bool)> {
         let path = self.home.join(JOURNAL_NAME);
-        let outside = |error| (error, false);
-        let before = match hash_file(self.storage, &path).map_err(outside)? {
-            Some((_, hash)) => Before::Content(hash),
-            None => Before::Absent,
-        };
         let bytes = journal.to_bytes();
         if bytes.len() as u64 > MAX_JOURNAL {
             let reason = "would not hold so many files: change them in several steps";
-            return Err(outside(Error::Plan { path, reason }));
+            return Err((Error::Plan { path, reason }, false));
         }
-        match replace_file(self.storage, &path, before, &bytes, NewFileAccess::LikeDirectory) {
-            Ok(_) => Ok(()),
-            Err(error @ Error::NotDurable { .. }) => Err((error, true)),
-            Err(error) => Err((error, false)),
-        }
+        replace_file(self.storage, &path, before, &bytes, NewFileAccess::LikeDirectory).map_err(|error| {
+            match error {
+                Error::NotDurable { .. } => (error, true),
+                Error::Exists { path } => (Error::Unfinished { path }, false),
+                _ => (error, false),
+            }
+        })
     }
 
     fn remove_journal(&self) -> Result<(), Error> {

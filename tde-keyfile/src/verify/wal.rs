@@ -14,10 +14,14 @@ use tde_wal::{
 use super::finding::{Cause, Place, Problem, Severity};
 use super::run::Run;
 use super::wal_keys::{WalRangeKeys, is_valid};
-use super::wal_walk::{Requirement, Walk};
+use super::wal_walk::{Recycled, Requirement, Walk};
 use crate::cluster::Cluster;
+use crate::file::read_bounded;
 use crate::postgres::{ClusterState, ControlFile};
 use crate::relation_file::fill;
+
+/// Longest history file that is read: tens of thousands of timelines.
+const MAX_HISTORY: u64 = 1 << 20;
 
 /// A segment file.
 #[derive(Debug, Clone)]
@@ -66,19 +70,7 @@ impl Wal {
                 WalFile::OtherSegmentSize { .. } => {
                     run.note(file, format!("not a segment of a cluster with {size} segments; left alone"));
                 }
-                WalFile::History(timeline) => match fs::read_to_string(run.data_directory.join(&file)) {
-                    Ok(text) => match TimelineHistory::parse(timeline, &text) {
-                        Ok(_) => _ = wal.histories.insert(timeline, text),
-                        Err(error) => {
-                            let problem = Problem::Format { error: error.to_string() };
-                            run.finding(file, Place::File, problem, Cause::Damaged);
-                        }
-                    },
-                    Err(error) => {
-                        let problem = Problem::Unreadable { error: error.to_string() };
-                        run.finding(file, Place::File, problem, Cause::Unknown);
-                    }
-                },
+                WalFile::History(timeline) => wal.history_file(run, timeline, file),
                 WalFile::Foreign => foreign += 1,
                 _ => {}
             }
@@ -90,6 +82,26 @@ impl Wal {
             segments.sort_by_key(|segment| (segment.name.number(), segment.name.is_partial()));
         }
         Some(wal)
+    }
+
+    fn history_file(&mut self, run: &mut Run<'_>, timeline: TimelineId, file: String) {
+        let bytes = match read_bounded(&run.data_directory.join(&file), MAX_HISTORY) {
+            Ok(bytes) => bytes,
+            // Removed since it was listed.
+            Err(error) if error.is_not_found() => return,
+            Err(error) => {
+                let problem = Problem::Unreadable { error: error.reason() };
+                return run.finding(file, Place::File, problem, Cause::Unknown);
+            }
+        };
+        let parsed = String::from_utf8(bytes).map_err(|error| error.to_string()).and_then(|text| {
+            TimelineHistory::parse(timeline, &text).map_err(|error| error.to_string())?;
+            Ok(text)
+        });
+        match parsed {
+            Ok(text) => _ = self.histories.insert(timeline, text),
+            Err(error) => run.finding(file, Place::File, Problem::Format { error }, Cause::Damaged),
+        }
     }
 
     /// Bytes to be read: of a file longer than a segment no more than that.
@@ -179,8 +191,12 @@ impl Wal {
         {
             requirement.reach(switch.min(end));
         }
-        // Behind a switch, an ancestor's segments may be what was kept for later use.
-        requirement.may_be_recycled = switch.is_some_and(|switch| start >= switch);
+        // Segments kept for later use follow those with WAL: of an ancestor, they lie behind the switch.
+        requirement.recycled = match switch {
+            Some(switch) if start >= switch => Recycled::Possible,
+            None if control.is_some() => Recycled::Unknown,
+            _ => Recycled::No,
+        };
         let Some(control) = control else { return requirement };
         if timeline == control.timeline {
             if (start..end).contains(&control.checkpoint) {
@@ -191,9 +207,9 @@ impl Wal {
             if control.checkpoint > start {
                 requirement.reach(control.checkpoint.min(end));
             }
+            let behind = start > control.checkpoint;
+            requirement.recycled = if behind { Recycled::Possible } else { Recycled::No };
         }
-        // Segments kept for later use follow those with WAL.
-        requirement.may_be_recycled = timeline != control.timeline || start > control.checkpoint;
         if timeline == control.min_recovery_timeline && control.min_recovery_point > start {
             requirement.reach(control.min_recovery_point.min(end));
         }

@@ -1,6 +1,7 @@
 //! Walking one chain of segments: every page header, every record.
 
-use alloc::string::ToString;
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
@@ -30,8 +31,17 @@ pub(super) struct Requirement {
     pub(super) is_last: bool,
     /// The server had stopped in an orderly way.
     pub(super) shut_down: bool,
-    /// The segments may hold nothing but what was in them before.
-    pub(super) may_be_recycled: bool,
+    pub(super) recycled: Recycled,
+}
+
+/// Whether segments may hold nothing but what was in them before they were kept for later use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Recycled {
+    #[default]
+    No,
+    Possible,
+    /// Where their timeline ends is not known.
+    Unknown,
 }
 
 impl Requirement {
@@ -329,11 +339,14 @@ impl<'a> Walk<'a> {
             // Nothing says where WAL ends, but what follows can be told to be WAL all the same.
             let is_wal =
                 matches!(lost.cause, Cause::RangeMoved { .. } | Cause::WrongIv(_) | Cause::NotEncrypted)
-                    || (self.valid_pages == 0 && !requirement.may_be_recycled);
+                    || (self.valid_pages == 0 && requirement.recycled == Recycled::No);
             let telling = requirement.checkpoint.is_none() && is_wal;
             if telling {
                 self.report_break(run, requirement, &lost, None);
                 return;
+            }
+            if self.valid_pages == 0 && requirement.recycled == Recycled::Unknown {
+                self.note_unchecked(run);
             }
         }
         if let (true, Some(checkpoint), Some(last)) =
@@ -344,6 +357,23 @@ impl<'a> Walk<'a> {
             let problem = Problem::WalGoesOn { checkpoint, last };
             self.finding(run, index, place, problem, Cause::Unknown, Severity::Error);
         }
+    }
+
+    /// Either these segments are of no use any more, or their key is wrong.
+    fn note_unchecked(&self, run: &mut Run<'_>) {
+        let Some(first) = self.segments.first() else { return };
+        let more = match self.segments.len() {
+            1 => String::new(),
+            count => format!(" (nor of the {} segments after it)", count - 1),
+        };
+        let timeline = self.timeline;
+        run.note(
+            first.file.clone(),
+            format!(
+                "nothing in it{more} could be checked: no page is WAL of this place, and where timeline {timeline} \
+                 ends is not known; copy the history files too"
+            ),
+        );
     }
 
     fn ends_early(&mut self, run: &mut Run<'_>, lost: Option<&Break>, reached: Lsn, required: Lsn) {

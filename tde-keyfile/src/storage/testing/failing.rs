@@ -148,6 +148,11 @@ impl<S: Storage> Storage for FailingStorage<S> {
         self.inner.rename(from, to)
     }
 
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.check()?;
+        self.inner.rename_new(from, to)
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.check()?;
         self.inner.remove(path)

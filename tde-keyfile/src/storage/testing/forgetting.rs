@@ -274,6 +274,16 @@ impl State {
         Ok(())
     }
 
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        let (parent, from) = self.parent_of(from)?;
+        let (other, to) = self.parent_of(to)?;
+        if parent != other {
+            return Err(io::ErrorKind::CrossesDevices.into());
+        }
+        let id = *self.directory(parent)?.cached.get(&from).ok_or(io::ErrorKind::NotFound)?;
+        self.change_name(parent, NameChange::Rename(from, to, id))
+    }
+
     fn add(&mut self, path: &Path, node: Node) -> io::Result<NodeId> {
         let (parent, name) = self.parent_of(path)?;
         if self.directory(parent)?.cached.contains_key(&name) {
@@ -365,14 +375,15 @@ impl Storage for ForgettingStorage {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.enter()?.rename(from, to)
+    }
+
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.enter()?;
-        let (parent, from) = state.parent_of(from)?;
-        let (other, to) = state.parent_of(to)?;
-        if parent != other {
-            return Err(io::ErrorKind::CrossesDevices.into());
+        if state.find(to).is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
         }
-        let id = *state.directory(parent)?.cached.get(&from).ok_or(io::ErrorKind::NotFound)?;
-        state.change_name(parent, NameChange::Rename(from, to, id))
+        state.rename(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

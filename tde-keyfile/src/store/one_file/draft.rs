@@ -1,6 +1,6 @@
 //! Changes of the layout with one file per relation: new contents, computed and not yet written.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
@@ -16,14 +16,14 @@ use crate::format::header::{PrincipalKeyInfo, SetTime};
 use crate::format::one_file::{Entry, Header, Place, ProviderConfig, names, seal};
 use crate::format::wal_keys::NOT_STARTED;
 use crate::name::ProviderName;
-use crate::oid::{Oid, RelationLocator};
+use crate::oid::{Oid, RelationLocator, RelationNumber};
 use crate::storage::{Before, Change, ContentHash, FileContent, NewFileAccess, Plan};
 
 /// Changes in the making. The rules are those of [`Draft`](crate::edit::Draft).
 pub(super) struct OneFileDraft<'f, 's> {
     files: &'f Files<'s>,
-    /// New contents; `None` for a file that is to be removed.
-    changed: BTreeMap<PathBuf, Option<Vec<u8>>>,
+    /// New contents and what they are for; `None` for a file that is to be removed.
+    changed: BTreeMap<PathBuf, (Place, Option<Vec<u8>>)>,
     /// What was read.
     before: RefCell<BTreeMap<PathBuf, Option<ContentHash>>>,
     steps: Vec<Step>,
@@ -39,7 +39,7 @@ impl<'f, 's> OneFileDraft<'f, 's> {
     pub(super) fn finish(self, description: &str) -> Edit {
         let mut plan = Plan::new(description, NewFileAccess::LikeDirectory);
         let before = self.before.into_inner();
-        for (path, content) in self.changed {
+        for (path, (_, content)) in self.changed {
             // Whatever is changed was read before.
             let before = before.get(&path).copied().flatten().map_or(Before::Absent, Before::Content);
             match (content, before) {
@@ -54,12 +54,31 @@ impl<'f, 's> OneFileDraft<'f, 's> {
     /// A file as it is to be; `None` if it is to be absent.
     fn read(&self, place: Place) -> Result<Option<Opened>, EditError> {
         let path = names::key_file(place);
-        if let Some(changed) = self.changed.get(&path) {
+        if let Some((_, changed)) = self.changed.get(&path) {
             return changed.as_ref().map(|bytes| self.files.open_bytes(place, bytes)).transpose();
         }
         let content = self.files.content(&path)?;
         self.before.borrow_mut().insert(path, content.as_ref().map(FileContent::hash));
         content.map(|content| self.files.open_bytes(place, content.bytes())).transpose()
+    }
+
+    fn set(&mut self, place: Place, content: Option<Vec<u8>>) {
+        self.changed.insert(names::key_file(place), (place, content));
+    }
+
+    /// The scopes that may have a key file: on the disk, or made by this draft.
+    fn scopes(&self) -> Result<BTreeSet<Oid>, EditError> {
+        let made = self.changed.values().map(|(place, _)| place.scope());
+        Ok(self.files.scopes()?.into_iter().chain(made).collect())
+    }
+
+    /// The relations of a database that may have a key file: on the disk, or made by this draft.
+    fn relations(&self, scope: Oid) -> Result<BTreeSet<RelationNumber>, EditError> {
+        let made = self.changed.values().filter_map(|(place, _)| match *place {
+            Place::Relation { database, relation } if database == scope => Some(relation),
+            _ => None,
+        });
+        Ok(self.files.relations(scope)?.into_iter().chain(made).collect())
     }
 
     fn scope(&self, scope: Oid) -> Result<Option<Opened>, EditError> {
@@ -75,7 +94,7 @@ impl<'f, 's> OneFileDraft<'f, 's> {
     ) -> Result<(), EditError> {
         let entries: Vec<_> = entries.iter().map(|(entry, key)| (*entry, key)).collect();
         let bytes = seal(header, &entries, key)?;
-        self.changed.insert(names::key_file(header.place), Some(bytes));
+        self.set(header.place, Some(bytes));
         Ok(())
     }
 
@@ -132,7 +151,7 @@ impl<'f, 's> OneFileDraft<'f, 's> {
         let old = self.scope(scope)?.ok_or(EditError::NoPrincipalKey { scope })?;
         let mut scopes = Vec::from([scope]);
         if scope == Oid::PG_DEFAULT {
-            for other in self.files.scopes()? {
+            for other in self.scopes()? {
                 let found = if other == scope { None } else { self.scope(other)? };
                 if found.is_some_and(|found| found.info.is_same_key(&old.info)) {
                     scopes.push(other);
@@ -156,7 +175,7 @@ impl<'f, 's> OneFileDraft<'f, 's> {
         let mut keys = old.entries.len();
         let header = self.header(place, to, Some(&old));
         self.write(&header, &old.entries, &to.wrap_key)?;
-        for relation in self.files.relations(scope)? {
+        for relation in self.relations(scope)? {
             let place = Place::Relation { database: scope, relation };
             // One that this draft removes is not there any more.
             let Some(file) = self.read(place)? else { continue };
@@ -189,7 +208,7 @@ impl<'f, 's> OneFileDraft<'f, 's> {
         let mut all: Vec<_> = entries.iter().map(|(entry, key)| (*entry, key)).collect();
         all.push((entry, key));
         let bytes = seal(&Header { place, info, provider_name, origin: None }, &all, &wrap_key)?;
-        self.changed.insert(names::key_file(place), Some(bytes));
+        self.set(place, Some(bytes));
         self.steps.push(Step::RelationKeyWritten { locator, replaced: same.is_some() });
         Ok(())
     }
@@ -204,7 +223,7 @@ impl<'f, 's> OneFileDraft<'f, 's> {
             return Err(EditError::NoRelationKey { locator });
         }
         if entries.is_empty() {
-            self.changed.insert(names::key_file(place), None);
+            self.set(place, None);
         } else {
             let header = Header { place, info: file.info, provider_name: file.provider_name, origin: None };
             self.write(&header, &entries, &file.key)?;
@@ -222,7 +241,7 @@ impl<'f, 's> OneFileDraft<'f, 's> {
         let mut all: Vec<_> = server.entries.iter().map(|(entry, key)| (*entry, key)).collect();
         all.push((range, key));
         let bytes = seal(&server_header(&server), &all, &server.key)?;
-        self.changed.insert(names::key_file(Place::Server), Some(bytes));
+        self.set(Place::Server, Some(bytes));
         self.steps.push(Step::WalRangeAppended { index: server.entries.len(), kind });
         Ok(())
     }
